@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* counters.h: the name and meaning of every counter; enum, names, help and docs come from here.
+ *
+ * C1  Once the workers are quiet:
+ *     received + originated == delivered + kernel + forwarded + answered + rejected + transmitted
+ *                              + sum(drops by reason) + held
+ * Lists are append only: a number keeps its meaning for ever. */
+#pragma once
+
+#include <stdint.h>
+
+/* Ends and beginnings of packets. X(name, help) */
+#define COUNTER_LIST(X)                                                                           \
+	X(received, "packets taken from nic queues and from the kernel port")                     \
+	X(originated, "packets made here or by applications: sends, answers, rejections, copies") \
+	X(delivered, "packets written to an application's ring")                                  \
+	X(kernel, "packets given to the kernel port")                                             \
+	X(forwarded, "packets from the kernel port put on the wire")                              \
+	X(answered, "requests the responder answered and neighbour messages it consumed")         \
+	X(rejected, "packets refused with a TCP RST or an ICMP port unreachable")                 \
+	X(transmitted, "originated packets put on the wire")                                      \
+	X(handed_over, "packets passed to the worker that owns their flow (information only)")    \
+	X(flows_created, "flow entries made (information only)")                                  \
+	X(flows_ended, "flow entries removed (information only)")                                 \
+	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")
+
+/* Why a packet was dropped. X(NAME, "name", "help", "source") */
+#define DROP_LIST(X)                                                                               \
+	X(NONE, "none", "not dropped", "")                                                         \
+	X(FRAME_TRUNCATED, "frame_truncated", "frame ends inside the Ethernet or VLAN header",     \
+	  "IEEE 802.3")                                                                            \
+	X(FRAME_MULTI_SEGMENT, "frame_multi_segment", "frame is spread over several buffers",      \
+	  "DPDK mbuf")                                                                             \
+	X(ETHERTYPE_UNKNOWN, "ethertype_unknown", "neither IP nor ARP", "IEEE 802")                \
+	X(VLAN_TOO_DEEP, "vlan_too_deep", "more than two VLAN tags", "IEEE 802.1ad")               \
+	X(VLAN_UNKNOWN, "vlan_unknown", "VLAN that no link is configured for", "IEEE 802.1Q")      \
+	X(ARP_MALFORMED, "arp_malformed", "ARP that is short or not Ethernet/IPv4", "RFC 826")     \
+	X(IPV4_TRUNCATED, "ipv4_truncated", "IPv4 header or datagram longer than the frame",       \
+	  "RFC 791 3.1")                                                                           \
+	X(IPV4_VERSION, "ipv4_version", "version field is not 4", "RFC 1122 3.2.1.1")              \
+	X(IPV4_HEADER_LENGTH, "ipv4_header_length", "header length below 20 or past the datagram", \
+	  "RFC 791 3.1")                                                                           \
+	X(IPV4_CHECKSUM, "ipv4_checksum", "IPv4 header checksum is wrong", "RFC 1122 3.2.1.2")     \
+	X(IPV4_OPTIONS, "ipv4_options", "IPv4 option is malformed", "RFC 791 3.1")                 \
+	X(IPV4_SOURCE_ROUTE, "ipv4_source_route", "IPv4 source route option", "RFC 7126 4.3")      \
+	X(IPV6_TRUNCATED, "ipv6_truncated", "IPv6 header or packet longer than the frame",         \
+	  "RFC 8200 3")                                                                            \
+	X(IPV6_VERSION, "ipv6_version", "version field is not 6", "RFC 8200 3")                    \
+	X(IPV6_EXT_TRUNCATED, "ipv6_ext_truncated", "extension header passes the packet's end",    \
+	  "RFC 8200 4")                                                                            \
+	X(IPV6_EXT_CHAIN, "ipv6_ext_chain", "too many extension headers, or hop-by-hop not first", \
+	  "RFC 8200 4.1")                                                                          \
+	X(IPV6_ROUTING_0, "ipv6_routing_0", "routing header type 0", "RFC 5095")                   \
+	X(SOURCE_INVALID, "source_invalid", "source address that no sender may have",              \
+	  "RFC 1122 3.2.1.3")                                                                      \
+	X(LAND, "land", "source and destination socket are the same", "RFC 4732")                  \
+	X(FRAGMENT, "fragment", "IP fragment", "RFC 791 3.2, RFC 8200 4.5")                        \
+	X(TCP_TRUNCATED, "tcp_truncated", "datagram ends inside the TCP header", "RFC 9293 3.1")   \
+	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 5 or past the segment",       \
+	  "RFC 9293 3.1")                                                                          \
+	X(TCP_CHECKSUM, "tcp_checksum", "TCP checksum is wrong", "RFC 9293 3.1")                   \
+	X(TCP_FLAGS, "tcp_flags", "TCP flags that no sender may set (none, SYN+FIN, SYN+RST)",     \
+	  "RFC 9293 3.1")                                                                          \
+	X(UDP_TRUNCATED, "udp_truncated", "datagram ends inside the UDP header", "RFC 768")        \
+	X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram", "RFC 768")          \
+	X(UDP_CHECKSUM, "udp_checksum", "UDP checksum is wrong, or zero over IPv6",                \
+	  "RFC 768, RFC 8200 8.1")                                                                 \
+	X(ICMP_TRUNCATED, "icmp_truncated", "ICMP header or quoted packet is short",               \
+	  "RFC 792, RFC 4443")                                                                     \
+	X(ICMP_CHECKSUM, "icmp_checksum", "ICMP checksum is wrong", "RFC 792, RFC 4443 2.3")       \
+	X(PORT_ZERO, "port_zero", "source or destination transport port is 0", "RFC 6335 6")       \
+	X(PROTOCOL_UNKNOWN, "protocol_unknown", "IP protocol without a binding kind",              \
+	  "RFC 1122 3.2.2.1")                                                                      \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow", "RFC 5927")     \
+	X(ICMP_UNHANDLED, "icmp_unhandled", "ICMP message that nobody here serves", "RFC 792")     \
+	X(NOT_LOCAL, "not_local", "destination address is not ours", "RFC 1122 3.3.4.2")           \
+	X(PORT_CLOSED, "port_closed", "no binding for the destination port", "RFC 1122 3.2.2.1")   \
+	X(REJECT_LIMITED, "reject_limited", "would be rejected, but over the rate limit",          \
+	  "RFC 1812 4.3.2.8")                                                                      \
+	X(BINDING_DEAD, "binding_dead", "binding whose owner is gone", "")                         \
+	X(FLOW_TABLE_FULL, "flow_table_full", "no room for a new flow", "")                        \
+	X(RING_FULL, "ring_full", "the application's ring is full", "")                            \
+	X(RING_BROKEN, "ring_broken", "the application broke its ring's rules", "")                \
+	X(HANDOVER_FULL, "handover_full", "the owning worker's ring is full", "")                  \
+	X(NO_BUFFER, "no_buffer", "the buffer pool is empty", "")                                  \
+	X(KERNEL_FULL, "kernel_full", "the kernel port took no more", "")                          \
+	X(NIC_FULL, "nic_full", "the nic's transmit queue took no more", "")                       \
+	X(TX_MALFORMED, "tx_malformed", "the application sent what is no valid packet", "")        \
+	X(TX_NOT_OWNER, "tx_not_owner", "the application does not own the source socket", "")      \
+	X(TX_TOO_BIG, "tx_too_big", "larger than the link's MTU", "RFC 1191")                      \
+	X(TX_NO_ROUTE, "tx_no_route", "no link or gateway leads to the destination",               \
+	  "RFC 1122 3.3.1")                                                                        \
+	X(NEIGHBOUR_WAIT_FULL, "neighbour_wait_full", "too many packets wait for a neighbour",     \
+	  "RFC 1122 2.3.2.2")                                                                      \
+	X(NEIGHBOUR_FAILED, "neighbour_failed", "the next hop did not answer", "RFC 4861 7.3.3")   \
+	X(ND_MALFORMED, "nd_malformed", "neighbour discovery that breaks its rules",               \
+	  "RFC 4861 7.1")                                                                          \
+	X(SHUTDOWN, "shutdown", "held when the worker stopped", "")
+
+enum counter {
+#define X(name, help) COUNTER_##name,
+	COUNTER_LIST(X)
+#undef X
+		COUNTER_COUNT
+};
+
+enum drop_reason {
+#define X(NAME, name, help, source) DROP_##NAME,
+	DROP_LIST(X)
+#undef X
+		DROP_COUNT
+};
+
+extern const char *const counter_names[COUNTER_COUNT];
+extern const char *const counter_help[COUNTER_COUNT];
+extern const char *const drop_names[DROP_COUNT];
+extern const char *const drop_help[DROP_COUNT];
+extern const char *const drop_sources[DROP_COUNT];
+
+/* A sum of counters over workers, taken at one time; plain numbers. */
+struct counter_totals {
+	uint64_t counters[COUNTER_COUNT];
+	uint64_t drops[DROP_COUNT];
+	uint64_t held; /* packets inside berthd now: handed over, or waiting for a neighbour */
+};
+
+/* received + originated. */
+uint64_t counter_totals_in(const struct counter_totals *t);
+/* The right side of C1. C1 holds when both are equal. */
+uint64_t counter_totals_out(const struct counter_totals *t);

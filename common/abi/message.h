@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* message.h: what travels on app.sock: fixed structs over SOCK_SEQPACKET, one per datagram.
+ *
+ * The application sends one request and waits for its reply. The first request is HELLO; another
+ * version is answered with -EPROTO. A request of wrong size or type is answered with -EBADMSG and
+ * the connection is closed. Descriptors that an application sends are closed and it is detached.
+ * All numbers are host order: both ends are one machine. */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "common/base/limits.h"
+
+#define MESSAGE_VERSION 1u
+
+enum message_type {
+	MESSAGE_HELLO = 1, /* reply: fds[0] SEGMENT_APP, fds[1] SEGMENT_APP_PEER */
+	MESSAGE_PORT_OPEN =
+		2, /* reply: fds[0] SEGMENT_PORT, fds[1] SEGMENT_PORT_PEER, fds[2] eventfd */
+	MESSAGE_PORT_CLOSE = 3,
+	MESSAGE_BIND = 4,
+	MESSAGE_UNBIND = 5,
+	MESSAGE_CONNECT = 6,
+};
+
+enum message_bind_flag {
+	MESSAGE_BIND_SHARED = 1u << 0, /* joins or founds a group (as SO_REUSEPORT) */
+};
+
+/* Same meaning as struct identity; fixed layout. */
+struct message_identity {
+	uint8_t local[16];
+	uint8_t remote[16];
+	uint8_t family; /* FAMILY_* */
+	uint8_t local_length;
+	uint8_t proto;
+	uint8_t connected; /* 0 or 1 */
+	uint16_t port_first;
+	uint16_t port_last;
+	uint16_t remote_port;
+	uint16_t zone;
+};
+static_assert(sizeof(struct message_identity) == 44, "no padding");
+
+struct message_request {
+	uint16_t version;      /* MESSAGE_VERSION */
+	uint16_t type;         /* enum message_type */
+	uint32_t port;         /* PORT_CLOSE, BIND, CONNECT */
+	uint32_t binding;      /* UNBIND */
+	uint32_t flags;        /* BIND: enum message_bind_flag */
+	uint32_t ring_bytes;   /* HELLO: each tx ring; PORT_OPEN: each rx ring; 0: the default */
+	char name[NAME_BYTES]; /* HELLO: the application's; PORT_OPEN: the port's; zero-terminated
+				*/
+	struct message_identity
+		identity; /* BIND, CONNECT (port_first 0: choose an ephemeral one) */
+};
+static_assert(sizeof(struct message_request) == 96, "no padding");
+
+#define MESSAGE_TEXT_BYTES 184
+
+struct message_reply {
+	uint16_t version;
+	uint16_t type;       /* of the request */
+	int32_t status;      /* 0 or negative errno */
+	uint32_t id;         /* HELLO: application; PORT_OPEN: port; BIND, CONNECT: binding */
+	uint32_t rings;      /* HELLO, PORT_OPEN: 1..WORKERS_MAX */
+	uint32_t ring_bytes; /* HELLO, PORT_OPEN */
+	uint32_t mtu;        /* HELLO: largest IP packet any link takes */
+	struct message_identity identity; /* BIND, CONNECT: what was bound, in full */
+	char text[MESSAGE_TEXT_BYTES];    /* on failure: what is wrong and what would be right */
+};
+static_assert(sizeof(struct message_reply) == 24 + 44 + MESSAGE_TEXT_BYTES, "no padding");

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ring.h: the memory that berthd and one application share: segments, rings, records.
+ *
+ * Two memfds per port and two per application, all made and sealed by berthd (T1). In each pair one
+ * is written by berthd alone (sealed F_SEAL_FUTURE_WRITE after berthd mapped it, T2), the other by
+ * the application. A ring is a packed byte ring of records that start on RECORD_ALIGN boundaries.
+ *
+ * R1  produced - consumed <= ring_bytes. Both are free-running byte counts that wrap at 2^32;
+ * compare differences only. ring_bytes is a power of two. R2  Bytes [consumed, produced) belong to
+ * the consumer, the rest to the producer. A release store of `produced` publishes records (acquire
+ * by the consumer), a release store of `consumed` returns room (acquire by the producer). R3  The
+ * application can write anything into its segment at any time. berthd keeps its own counts and
+ * sizes in private memory, loads a peer's count once per use, and detaches the application whose
+ * count breaks R1; such a count is never used as an index. R4  A record never wraps: where it does
+ * not fit before the ring's end, a record with RECORD_PAD fills the rest and the packet starts at
+ * offset 0. */
+#pragma once
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/limits.h"
+
+#define SEGMENT_MAGIC   0x62657274u /* "bert" */
+#define SEGMENT_VERSION 1u
+
+enum segment_kind {
+	SEGMENT_PORT = 1,      /* berthd writes: rx rings and their `produced` */
+	SEGMENT_PORT_PEER = 2, /* application writes: `consumed` of the rx rings, sleep flag */
+	SEGMENT_APP = 3,       /* berthd writes: `consumed` of the tx rings */
+	SEGMENT_APP_PEER = 4,  /* application writes: tx rings and their `produced` */
+};
+
+enum record_flag {
+	RECORD_PAD = 1u << 0,        /* no packet: skip to the ring's start (R4) */
+	RECORD_IPV6 = 1u << 1,       /* else IPv4 */
+	RECORD_ICMP_ERROR = 1u << 2, /* an ICMP error about `flow`, not a packet of it */
+	RECORD_NEW_FLOW = 1u << 3,   /* first packet of its flow */
+	RECORD_LOCAL = 1u << 4,      /* sent by an application of this machine */
+};
+
+/* Head of each record, followed by `packet_bytes` of one IP packet, then padding to
+ * RECORD_ALIGN. In a tx ring the application fills packet_bytes, flags (RECORD_PAD or 0), zone and
+ * flow (0: none); the rest is ignored. */
+struct record {
+	uint32_t packet_bytes;   /* 1..PACKET_BYTES_MAX; with RECORD_PAD: unused */
+	uint16_t flags;          /* enum record_flag */
+	uint16_t zone;           /* 0..ZONES_MAX-1 */
+	uint64_t flow;           /* flow handle: a hint, 0 is none */
+	uint32_t binding;        /* id of the binding that chose this port */
+	uint16_t l4_offset;      /* from the start of the IP packet, 20..packet_bytes */
+	uint16_t payload_offset; /* past the transport header, l4_offset..packet_bytes */
+	uint8_t proto;           /* IANA number of the transport protocol */
+	uint8_t reserved[7];
+};
+static_assert(sizeof(struct record) == 32, "half a cache line before the packet");
+
+/* Room that a record with `packet_bytes` takes in a ring. */
+static inline uint32_t
+record_space(uint32_t packet_bytes)
+{
+	return ((uint32_t)sizeof(struct record) + packet_bytes + RECORD_ALIGN - 1) &
+	       ~(uint32_t)(RECORD_ALIGN - 1);
+}
+
+/* First line of each segment; constant once `magic`, stored last (release), is seen (acquire). */
+struct segment_head {
+	alignas(CACHE_LINE) _Atomic uint32_t magic;
+	uint16_t version;
+	uint16_t kind;       /* enum segment_kind */
+	uint32_t rings;      /* 1..WORKERS_MAX: one per worker */
+	uint32_t ring_bytes; /* of each ring; 0 in segments without ring data */
+	uint64_t bytes;      /* of the whole segment */
+};
+static_assert(sizeof(struct segment_head) == CACHE_LINE, "one line");
+
+/* A count alone on its line. Written by the side that owns the segment. */
+struct ring_count {
+	alignas(CACHE_LINE) _Atomic uint32_t bytes;
+};
+static_assert(sizeof(struct ring_count) == CACHE_LINE, "one line");
+static_assert(ATOMIC_INT_LOCK_FREE == 2, "counts are shared between processes");
+
+/* Segments by kind:
+ *   PORT       head, counts[rings] (produced), then rings * ring_bytes of data
+ *   PORT_PEER  head, counts[rings] (consumed), then one struct port_sleep
+ *   APP        head, counts[rings] (consumed)
+ *   APP_PEER   head, counts[rings] (produced), then rings * ring_bytes of data
+ * The data starts at segment_data_offset(rings). */
+struct segment {
+	struct segment_head head;
+	struct ring_count counts[];
+};
+
+/* Written by the application: 1 while it sleeps on the port's eventfd. */
+struct port_sleep {
+	alignas(CACHE_LINE) _Atomic uint32_t sleeping;
+};
+
+static inline uint64_t
+segment_data_offset(uint32_t rings)
+{
+	const uint64_t end = sizeof(struct segment_head) + rings * sizeof(struct ring_count);
+
+	return (end + 4095) & ~(uint64_t)4095;
+}
+
+/* Bytes of a whole segment with its data (PORT, APP_PEER). */
+static inline uint64_t
+segment_bytes(uint32_t rings, uint32_t ring_bytes)
+{
+	return segment_data_offset(rings) + (uint64_t)rings * ring_bytes;
+}
+
+/* Bytes of a segment without data (APP), or with the sleep flag at its data offset (PORT_PEER). */
+static inline uint64_t
+segment_bytes_bare(uint32_t rings)
+{
+	return segment_data_offset(rings) + 4096;
+}

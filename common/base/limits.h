@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* limits.h: every size, depth and count that bounds berth, in one place. */
+#pragma once
+
+#define CACHE_LINE 64
+
+/* Packets in one burst; one rx call takes at most this many. */
+#define BURST_MAX         64
+
+#define WORKERS_MAX       32
+#define NICS_MAX          16
+#define LINKS_MAX         64 /* (nic, VLAN) pairs; each has its own addresses */
+#define ADDRESSES_MAX     256
+#define ZONES_MAX         4096 /* zone numbers are 0..ZONES_MAX-1 */
+#define PORTS_MAX         4096
+#define APPS_MAX          1024
+#define BINDINGS_MAX      65536
+#define GROUP_MEMBERS_MAX 64
+#define GRANTS_MAX        256
+#define NEIGHBOURS_MAX    4096
+
+/* Names of ports and applications, the terminating zero included. */
+#define NAME_BYTES 32
+/* Text of a socket identity ("tcp/[2001:db8::1]:443"), the zero included. */
+#define IDENTITY_TEXT_BYTES 160
+
+/* Rings between berthd and an application; always a power of two. */
+#define RING_BYTES_MIN     (64u << 10)
+#define RING_BYTES_MAX     (64u << 20)
+#define RING_BYTES_DEFAULT (1u << 20)
+/* Records start on cache lines. */
+#define RECORD_ALIGN CACHE_LINE
+
+/* An IP packet that a ring carries; larger ones cannot exist on our links. */
+#define PACKET_BYTES_MAX 9600
+#define MTU_MIN          1280 /* RFC 8200 section 5 */
+#define MTU_MAX          9600
+#define MTU_DEFAULT      1500
+
+/* Packets taken from one application per poll. */
+#define TX_BUDGET 32
+/* Packets that wait for a neighbour, per worker. */
+#define HELD_MAX 256
+/* Depth of each worker-to-worker ring; a power of two. */
+#define HANDOVER_SLOTS 4096
+/* Depth of the neighbour event ring of a worker; a power of two. */
+#define NEIGHBOUR_EVENTS 1024
+
+/* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
+#define EXT_HEADERS_MAX 8

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* config.h: the configuration file as a validated plain struct. Served by load.c, table.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/address.h"
+#include "common/base/identity.h"
+#include "common/base/limits.h"
+
+#define CONFIG_TEXT_BYTES 256
+
+enum config_memory_mode {
+	CONFIG_MEMORY_AUTO,      /* hugepages when free ones are there, else ordinary pages */
+	CONFIG_MEMORY_HUGEPAGES, /* refuse to start without */
+	CONFIG_MEMORY_ORDINARY,
+};
+
+enum config_idle_mode {
+	CONFIG_IDLE_POLL,  /* spin for ever */
+	CONFIG_IDLE_SLEEP, /* sleep sleep_us after `empty_polls` empty polls in a row */
+};
+
+enum config_unmatched_mode {
+	CONFIG_UNMATCHED_DROP,   /* named drop */
+	CONFIG_UNMATCHED_REJECT, /* TCP RST, ICMP port unreachable; rate-limited */
+	CONFIG_UNMATCHED_KERNEL, /* to the kernel port */
+};
+
+enum config_device_kind {
+	CONFIG_DEVICE_PCI,       /* "0000:3b:00.0" */
+	CONFIG_DEVICE_VDEV,      /* EAL vdev string: "net_null0,size=60" */
+	CONFIG_DEVICE_INTERFACE, /* kernel interface name, taken over through af_packet */
+};
+
+/* One network on a nic: untagged, or one VLAN. */
+struct config_link {
+	uint16_t nic;  /* index in config.nics */
+	uint16_t vlan; /* 0: untagged */
+	uint16_t zone;
+	uint16_t addresses_count;
+	struct prefix addresses[16]; /* ours, with the on-link prefix length */
+	struct address gateway[2];   /* [0] IPv4, [1] IPv6; FAMILY_ANY: none */
+};
+
+struct config_nic {
+	char name[NAME_BYTES];
+	enum config_device_kind device_kind;
+	char device[CONFIG_TEXT_BYTES];
+	uint16_t queues;         /* rx/tx queue pairs, 1..workers_count */
+	uint16_t rx_descriptors; /* per queue */
+	uint16_t tx_descriptors;
+	uint16_t mtu; /* MTU_MIN..MTU_MAX */
+	bool promiscuous;
+	bool checksum_verify; /* false: take transport checksums as good */
+};
+
+/* Leave to own transport ports of a range, below 1024 or reserved (rule T7). */
+struct config_grant {
+	uint32_t uid;  /* UINT32_MAX: any */
+	uint32_t gid;  /* UINT32_MAX: any */
+	uint8_t proto; /* 0: both */
+	uint16_t port_first, port_last;
+};
+
+struct config {
+	struct {
+		enum config_memory_mode mode;
+		uint32_t megabytes; /* for buffers and EAL; 0: computed from nics and workers */
+		uint32_t buffers;   /* mbufs in the pool; 0: computed */
+	} memory;
+
+	uint16_t workers_count;             /* 1..WORKERS_MAX */
+	uint16_t worker_cores[WORKERS_MAX]; /* core of each worker */
+	struct {
+		enum config_idle_mode mode;
+		uint32_t empty_polls; /* 1..1000000 */
+		uint32_t sleep_us;    /* 1..10000 */
+	} idle;
+
+	uint16_t nics_count;
+	struct config_nic nics[NICS_MAX];
+	uint16_t links_count;
+	struct config_link links[LINKS_MAX];
+
+	uint32_t flows_capacity; /* per worker */
+	struct {                 /* idle times of flows, in seconds */
+		uint32_t tcp_opening, tcp_established, tcp_closing, udp_new, udp_stream, icmp;
+	} timeouts;
+
+	enum config_unmatched_mode unmatched;
+	uint32_t reject_per_second; /* per worker */
+	bool responder;             /* answer ARP, neighbour solicitation and echo */
+	char kernel_interface[16];  /* tap of the kernel port; "": none */
+
+	struct {
+		char app_socket[108];
+		char control_socket[108];
+		char socket_group[NAME_BYTES]; /* group of both sockets; "": none */
+	} sockets;
+
+	struct {
+		uint16_t first, last;
+	} ephemeral; /* local ports of connected sockets */
+
+	struct {
+		uint32_t applications; /* per uid */
+		uint32_t bindings;     /* per uid */
+		uint64_t ring_bytes;   /* per uid, all rings together */
+	} quota;
+
+	uint16_t grants_count;
+	struct config_grant grants[GRANTS_MAX];
+};
+
+/* Reads and validates the YAML file at `path`. 0 and *out filled, or -EINVAL after writing one line
+ * "file:line:column: what is wrong, what would be right" per mistake to `errors` (*out is
+ * untouched), or another negative errno with its line when the file cannot be read. Not thread
+ * safe. */
+int config_load(const char *path, struct config *out, FILE *errors);
+
+/* Writes the JSON Schema of the file to `out`; from the same table that config_load() checks by. */
+int config_schema_print(FILE *out);
