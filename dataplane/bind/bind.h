@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bind.h: which port the first packet of a flow goes to. Served by bind.c.
+ *
+ * A bind table is built aside by control, never changed once published, and read by any worker.
+ * Precedence, most specific first: connected socket, local address exact, longest local prefix, any
+ * address of the family, any address of both; at equal address a single port beats a range, a range
+ * beats any port; of overlapping ranges the narrower wins. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/identity.h"
+#include "dataplane/flow/flow.h"
+
+/* One binding of one port. Several with an equal identity form a group. */
+struct bind_rule {
+	struct identity identity;
+	uint32_t id;     /* binding id, not 0 */
+	port_ref port;   /* PORT_REF_NONE: its owner is gone; packets drop as binding_dead */
+	uint16_t weight; /* 1..255: share of a group's new flows */
+};
+
+struct bind_result {
+	uint32_t id;
+	port_ref port;
+};
+
+struct bind_table;
+
+/* Copies `rules` into a new table. 0, -EINVAL (n over BINDINGS_MAX, a rule out of range) or
+ * -ENOMEM. */
+int bind_table_build(const struct bind_rule *rules, uint32_t n, struct bind_table **out);
+void bind_table_destroy(struct bind_table *t);
+
+/* Finds the binding for a packet to `packet`'s destination (endpoint 1). `local`: that address is
+ * one of ours; otherwise rules for any address do not match. Group members are chosen by weighted
+ * rendezvous hashing on `hash`. Bounded work; no allocation. False: none. */
+bool bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool local,
+		 uint64_t hash, struct bind_result *out);
+
+/* Whether an application owns the source (endpoint 0) of `packet`, so that it may send it: among
+ * the binding that bind_lookup() would give packets of the opposite direction and its whole group
+ * there is a port for which `owned` says true. *out is that member. `local` as above, about
+ * endpoint 0. */
+typedef bool (*bind_owned_fn)(port_ref port, void *context);
+bool bind_source_of(const struct bind_table *t, const struct flow_key *packet, bool local,
+		    bind_owned_fn owned, void *context, struct bind_result *out);
+
+/* Whether two identities cannot both be bound by different owners: the same sockets at the same
+ * specificity. More specific beside less specific is no conflict. */
+bool bind_conflicts(const struct identity *a, const struct identity *b);
+/* Whether two identities are the same, and so may form a group. */
+bool bind_same(const struct identity *a, const struct identity *b);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* track.h: protocol state of a flow and the idle time it earns. Served by track.c.
+ *
+ * A packet never fails here: a flow picked up in its middle is followed from what it shows. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/flow/flow.h"
+
+enum track_state {
+	TRACK_NEW,         /* one direction seen */
+	TRACK_ESTABLISHED, /* TCP: handshake done; others: both directions seen */
+	TRACK_CLOSING,     /* TCP: a FIN was seen */
+	TRACK_CLOSED,      /* TCP: FIN both ways, or RST */
+	TRACK_STATES
+};
+extern const char *const track_state_names[TRACK_STATES];
+
+/* Idle times in milliseconds (RFC 5382 5, RFC 4787 4.3, RFC 5508 3.2). */
+struct track_timeouts {
+	uint32_t tcp_opening_ms, tcp_established_ms, tcp_closing_ms;
+	uint32_t udp_new_ms, udp_stream_ms, icmp_ms;
+};
+
+/* Accounts one packet to the flow at e/d: last seen, packets, bytes, flags, state, timeout.
+ * `reply`: it runs against the direction of the first packet. `tcp_flags` 0 for others. Worker. */
+void
+track_packet(const struct track_timeouts *timeouts, struct flow_entry *e, struct flow_detail *d,
+	     bool reply, uint8_t tcp_flags, uint32_t ip_bytes, uint32_t now_ms);
