@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/abi/counters.h"
+#include "common/base/limits.h"
 #include "dataplane/flow/flow_key.h"
 
 enum parse_flag {
@@ -43,9 +44,8 @@ struct packet {
 	uint8_t icmp_type;
 	uint8_t icmp_code;
 	uint8_t ttl; /* or hop limit */
-	uint8_t reserved[3];
 };
-static_assert(sizeof(struct packet) == 60, "fits a cache line beside a verdict");
+static_assert(sizeof(struct packet) <= CACHE_LINE, "one line");
 
 /* Parses one Ethernet frame of `bytes` at `frame`. `flags`: enum parse_flag. `vlan_tci` as the
  * device stripped it (with PARSE_VLAN_STRIPPED). Returns DROP_NONE and fills *out, or the reason.

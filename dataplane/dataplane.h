@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dataplane.h: all that control may say to the workers and ask of them.
+ *
+ * Unless a function says otherwise it is called by the control thread alone. Workers read what
+ * control publishes through one pointer each and report quiescent once per poll; what control takes
+ * out of a publication is handed to dataplane_retire() and freed when no worker can hold it any
+ * more. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/abi/counters.h"
+#include "common/base/limits.h"
+#include "dataplane/bind/bind.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/link.h"
+#include "dataplane/port/port_ring.h"
+#include "dataplane/track/track.h"
+
+struct dataplane;
+
+struct dataplane_nic_options {
+	char name[NAME_BYTES]; /* the user's */
+	char device[64];       /* DPDK's, as rte_eth_dev_get_port_by_name() finds it */
+	uint16_t queues;       /* rx queues, 1..workers; queue q is polled by worker q */
+	uint16_t rx_descriptors;
+	uint16_t tx_descriptors;
+	uint16_t mtu;
+	bool promiscuous;
+	bool checksum_verify;
+};
+
+enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
+
+struct dataplane_options {
+	uint16_t workers; /* 1..WORKERS_MAX; worker i runs on EAL lcore i + 1 */
+	bool idle_sleep;
+	uint32_t idle_empty_polls;
+	uint32_t idle_sleep_us;
+	uint32_t buffers; /* mbufs; 0: computed */
+	uint16_t nics_count;
+	struct dataplane_nic_options nics[NICS_MAX];
+	struct link_set links;
+	char kernel_device[64]; /* DPDK's name of the kernel port's tap; "": none */
+	enum unmatched_mode unmatched;
+	uint32_t reject_per_second;
+	bool responder;
+	uint32_t flows_capacity; /* per worker */
+	struct track_timeouts timeouts;
+};
+
+/* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a
+ * negative errno, after one line to stderr that says what failed and what would help. */
+int dataplane_create(const struct dataplane_options *options, struct dataplane **out);
+/* Starts nics and workers with an empty publication. 0 or a negative errno, said on stderr. */
+int dataplane_start(struct dataplane *dp);
+/* Stops and joins the workers, then the nics. What they held is counted as dropped by `shutdown`.
+ */
+void dataplane_stop(struct dataplane *dp);
+/* Frees all, retired objects included. The workers are stopped. */
+void dataplane_destroy(struct dataplane *dp);
+
+/* An attached application, as workers see it. Made by control, constant while published but for the
+ * rings, of which tx[w] belongs to worker w. */
+struct dp_app {
+	uint32_t id; /* never used twice in one run of the daemon; not 0 */
+	struct tx_ring tx[WORKERS_MAX];
+};
+
+/* A port, as workers see it; rx[w] belongs to worker w. */
+struct dp_port {
+	port_ref ref;
+	uint32_t app; /* id of its application */
+	struct rx_ring rx[WORKERS_MAX];
+};
+
+/* One consistent view of applications, ports and bindings. */
+struct dp_snapshot {
+	uint32_t epoch; /* filled by dataplane_publish(); grows by one each time */
+	uint32_t apps_count;
+	struct dp_app *apps[APPS_MAX];
+	struct dp_port *ports[PORTS_MAX]; /* by id; NULL: no such port */
+	struct bind_table *bindings;
+};
+
+/* Makes `snapshot` what workers see from their next poll on. The caller keeps ownership of all of
+ * it and retires the former one (the struct and what only it referred to). */
+void dataplane_publish(struct dataplane *dp, struct dp_snapshot *snapshot);
+
+/* Calls free_fn(object) from a later dataplane_reclaim(), once every worker has passed a quiescent
+ * point. Allocates a small node; ends the process when there is no memory for it. */
+void dataplane_retire(struct dataplane *dp, void (*free_fn)(void *), void *object);
+/* Frees what can be freed; never blocks. Returns how many objects still wait. */
+unsigned dataplane_reclaim(struct dataplane *dp);
+
+/* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */
+
+enum neighbour_event_kind {
+	NEIGHBOUR_SEEN = 1,  /* `addr` is at `mac` (ARP; neighbour discovery) */
+	NEIGHBOUR_WANTED = 2 /* a packet waits for `addr` */
+};
+enum neighbour_event_flag {
+	NEIGHBOUR_SOLICITED = 1u << 0, /* it answers a question of ours (ARP reply, NA with S) */
+	NEIGHBOUR_OVERRIDE = 1u << 1,  /* may replace a known mac (ARP; NA with O) */
+	NEIGHBOUR_ASKED_US = 1u << 2   /* it asked for one of our addresses */
+};
+struct neighbour_event {
+	uint8_t kind;
+	uint8_t flags;
+	uint16_t link;
+	uint8_t family;
+	uint8_t mac[6];
+	uint8_t reserved;
+	uint8_t addr[16];
+	uint32_t reserved2;
+};
+static_assert(sizeof(struct neighbour_event) == 32, "ring element");
+
+/* Takes up to `max` events of all workers. */
+unsigned
+dataplane_neighbour_events(struct dataplane *dp, struct neighbour_event *events, unsigned max);
+/* Has a worker send one ARP request or neighbour solicitation for `address` on `link`. 0 or
+ * -EAGAIN. */
+int dataplane_neighbour_solicit(struct dataplane *dp, uint16_t link, const struct address *address);
+
+struct neighbour {
+	struct address address;
+	uint16_t link;
+	uint8_t mac[6];
+	bool failed; /* did not answer: packets that wait for it drop as neighbour_failed */
+};
+/* Publishes all known neighbours (0..NEIGHBOURS_MAX), copied; those not named are unknown.
+ * 0/-ENOMEM. */
+int
+dataplane_neighbours_publish(struct dataplane *dp, const struct neighbour *neighbours, uint32_t n);
+
+/* -- Looking in: any of these may run at any time while the workers do. -- */
+
+void dataplane_totals(const struct dataplane *dp, struct counter_totals *out);
+void
+dataplane_worker_totals(const struct dataplane *dp, uint16_t worker, struct counter_totals *out);
+
+/* One port's numbers, summed over workers; zero again for each new generation. */
+struct port_counts {
+	uint64_t delivered, delivered_bytes; /* packets and IP bytes put in its rings */
+	uint64_t dropped;                    /* ring_full and ring_broken */
+	uint64_t sent, sent_bytes;           /* accepted from its application */
+	uint64_t flows;                      /* live ones steered to it */
+};
+void dataplane_port_counts(const struct dataplane *dp, port_ref port, struct port_counts *out);
+
+/* Packets that no binding wanted, by destination port. `proto`: PROTO_TCP or PROTO_UDP. */
+uint64_t dataplane_closed_port_packets(const struct dataplane *dp, uint8_t proto, uint16_t port);
+
+struct worker_info {
+	uint16_t core;
+	uint16_t queues; /* rx queues it polls */
+	uint64_t polls, busy_polls;
+	uint64_t sleeps;  /* idle sleeps */
+	uint64_t packets; /* received */
+	uint32_t flows, flows_capacity;
+	uint32_t limbo_stalls; /* times that freeing deleted flows had to wait for a reader */
+};
+void dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker_info *out);
+
+struct nic_info {
+	char name[NAME_BYTES];
+	char device[64];
+	char driver[32];
+	uint8_t mac[6];
+	uint16_t rx_queues, tx_queues, mtu;
+	bool up;
+	uint32_t speed_mbps; /* 0: unknown */
+	uint64_t rx_packets, rx_bytes, rx_missed, rx_errors, rx_no_buffer;
+	uint64_t tx_packets, tx_bytes, tx_errors;
+};
+/* `nic` up to the number of nics; the kernel port, where there is one, comes last. -ENOENT past it.
+ */
+int dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out);
+
+/* Calls `each` for flows of `worker` from *cursor on, a bounded number per call; false at the end.
+ */
+bool dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, flow_each_fn each,
+		     void *context);
+
+uint16_t dataplane_workers(const struct dataplane *dp);
+const struct link_set *dataplane_links(const struct dataplane *dp);
+/* Milliseconds since the workers' clock began, as flow entries hold them. Any thread. */
+uint32_t dataplane_now_ms(const struct dataplane *dp);
