@@ -52,6 +52,7 @@ struct bind_table {
 	struct bind_scope *scopes;
 	uint16_t *segment_ports; /* first port of each segment; ascending within a scope */
 	uint32_t *segment_groups;
+	struct bind_result *owners; /* of all members; sorted */
 	uint32_t members_count, groups_count, connected_count, scopes_count, segments_count;
 	/* Classes of a family, longest prefix first, end where those of the next begin. */
 	uint32_t classes_first[FAMILIES + 1];
@@ -276,8 +277,9 @@ table_make(uint32_t n)
 	t->scopes = calloc(n + 1, sizeof(*t->scopes));
 	t->segment_ports = calloc(2 * n + 1, sizeof(*t->segment_ports));
 	t->segment_groups = calloc(2 * n + 1, sizeof(*t->segment_groups));
+	t->owners = calloc(n + 1, sizeof(*t->owners));
 	if (t->members == NULL || t->groups == NULL || t->connected == NULL || t->scopes == NULL ||
-	    t->segment_ports == NULL || t->segment_groups == NULL) {
+	    t->segment_ports == NULL || t->segment_groups == NULL || t->owners == NULL) {
 		bind_table_destroy(t);
 		return NULL;
 	}
@@ -295,7 +297,26 @@ bind_table_destroy(struct bind_table *t)
 	free(t->scopes);
 	free(t->segment_ports);
 	free(t->segment_groups);
+	free(t->owners);
 	free(t);
+}
+
+static int
+owner_compare(const void *a, const void *b)
+{
+	const struct bind_result *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->port < y->port ? -1 : x->port > y->port;
+}
+
+static void
+owners_make(struct bind_table *t)
+{
+	for (uint32_t i = 0; i < t->members_count; i++)
+		t->owners[i] = (struct bind_result){ t->members[i].id, t->members[i].port };
+	qsort(t->owners, t->members_count, sizeof(*t->owners), owner_compare);
 }
 
 /* Fills log[]: binary digits of log2(x) for x in [1, 2), one by one: squaring x doubles the
@@ -487,6 +508,7 @@ bind_table_build(const struct bind_rule *rules, uint32_t n, struct bind_table **
 	if (error != 0)
 		goto fail;
 	classes_make(t, &scratch);
+	owners_make(t);
 	log_fill(t->log);
 	scratch_free(&scratch);
 	*out = t;
@@ -703,6 +725,26 @@ bind_source_of(const struct bind_table *t, const struct flow_key *packet, bool l
 			*out = (struct bind_result){ m->id, m->port };
 			return true;
 		}
+	}
+	return false;
+}
+
+bool
+bind_alive(const struct bind_table *t, uint32_t id, port_ref port)
+{
+	const struct bind_result wanted = { id, port };
+	uint32_t low = 0, high = t->members_count;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const int order = owner_compare(&t->owners[middle], &wanted);
+
+		if (order == 0)
+			return port != PORT_REF_NONE;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }

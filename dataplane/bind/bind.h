@@ -51,6 +51,9 @@ typedef bool (*bind_owned_fn)(port_ref port, void *context);
 bool bind_source_of(const struct bind_table *t, const struct flow_key *packet, bool local,
 		    bind_owned_fn owned, void *context, struct bind_result *out);
 
+/* Whether binding `id` is still in the table and of `port`, which lives (not PORT_REF_NONE). */
+bool bind_alive(const struct bind_table *t, uint32_t id, port_ref port);
+
 /* Whether two identities cannot both be bound by different owners: the same sockets at the same
  * specificity, which for ranges means equally wide and overlapping. More specific beside less
  * specific is no conflict. */

@@ -53,6 +53,7 @@ enum flow_flag {
 	FLOW_ORIG_IS_1 = 1u << 0, /* the first packet came from the key's endpoint 1 */
 	FLOW_REPLIED = 1u << 1,   /* seen in both directions */
 	FLOW_OUTGOING = 1u << 2,  /* the first packet was sent by an application here */
+	FLOW_LOCAL = 1u << 3,     /* both ends are applications here */
 };
 
 /* The line that each packet of the flow touches. `side` s below is about packets *to* endpoint s of
