@@ -44,11 +44,10 @@ def allowed(path):
 
 
 def shared_headers(stage):
-    """Headers directly in dataplane/ (struct burst and the like), for stages that use mbufs."""
-    if stage in PURE_STAGES:
-        return ()
+    """Headers directly in dataplane/, without control's; those with DPDK for stages with DPDK."""
     return tuple(str(path) for path in tree.files(".h")
-                 if path.parent.as_posix() == "dataplane" and path.name != "dataplane.h")
+                 if path.parent.as_posix() == "dataplane" and path.name != "dataplane.h"
+                 and (stage not in PURE_STAGES or "<rte_" not in tree.text(path)))
 
 
 def reaches_dpdk(name):
