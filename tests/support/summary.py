@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # summary.py: picks tests by name, and tells at the end what passed, failed and was skipped.
 import json
+import os
 import sys
 
 PASSES = {"OK", "EXPECTEDFAIL"}
 
 
-def names(filters):
-    """Reads lines "project:suite / name" and prints the names that a filter occurs in."""
+def names(folder, suites, filters):
+    """Prints a build's tests of those suites that a filter names or occurs in."""
     chosen = []
-    for line in sys.stdin:
-        suite, separator, name = line.strip().partition(" / ")
-        suite = suite.partition(":")[2]
-        wanted = not filters or any(f in name or f == suite for f in filters)
-        if separator and wanted and name not in chosen:
-            chosen.append(name)
+    with open(os.path.join(folder, "meson-info", "intro-tests.json"), encoding="utf-8") as file:
+        tests = json.load(file)
+    for test in tests:
+        own = {suite.rpartition(":")[2] for suite in test["suite"]}
+        wanted = not filters or any(f in test["name"] or f in own for f in filters)
+        if wanted and own & suites and test["name"] not in chosen:
+            chosen.append(test["name"])
     for name in chosen:
         print(name)
     return 0
@@ -83,11 +85,11 @@ def report(path):
 
 
 def main():
-    if len(sys.argv) >= 2 and sys.argv[1] == "names":
-        return names(sys.argv[2:])
+    if len(sys.argv) >= 4 and sys.argv[1] == "names":
+        return names(sys.argv[2], set(sys.argv[3].split()), sys.argv[4:])
     if len(sys.argv) == 3 and sys.argv[1] == "report":
         return report(sys.argv[2])
-    print("usage: summary.py names [FILTER...] | summary.py report RESULTS", file=sys.stderr)
+    print("usage: summary.py names FOLDER SUITES [FILTER...] | report RESULTS", file=sys.stderr)
     return 2
 
 
