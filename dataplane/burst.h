@@ -21,7 +21,8 @@ struct burst {
 	uint8_t direction[BURST_MAX];     /* key: the source is the key's endpoint 1 */
 	uint64_t hashes[BURST_MAX];       /* key */
 	uint32_t flows[BURST_MAX];        /* flow: index, or FLOW_NONE */
-	uint16_t record_flags[BURST_MAX]; /* flow: enum record_flag */
+	uint16_t record_flags[BURST_MAX]; /* bind: enum record_flag */
+	port_ref ports[BURST_MAX];        /* bind: who receives it */
 };
 
 /* Private area of each mbuf: what a packet carries with it when it changes worker. */
@@ -55,6 +56,21 @@ burst_move(struct burst *b, uint16_t from, uint16_t to)
 	b->packets[to] = b->packets[from];
 	b->links[to] = b->links[from];
 	b->apps[to] = b->apps[from];
+}
+
+/* The same once keys are there, as far as bind filled it. */
+static inline void
+burst_move_keyed(struct burst *b, uint16_t from, uint16_t to)
+{
+	if (from == to)
+		return;
+	burst_move(b, from, to);
+	b->keys[to] = b->keys[from];
+	b->direction[to] = b->direction[from];
+	b->hashes[to] = b->hashes[from];
+	b->flows[to] = b->flows[from];
+	b->record_flags[to] = b->record_flags[from];
+	b->ports[to] = b->ports[from];
 }
 
 /* Fills keys, direction and hashes of all packets. */

@@ -267,7 +267,7 @@ publish_nothing(struct dataplane *dp)
 }
 
 int
-dataplane_start(struct dataplane *dp)
+dataplane_arm(struct dataplane *dp)
 {
 	int error = publish_nothing(dp);
 
@@ -279,13 +279,21 @@ dataplane_start(struct dataplane *dp)
 			return error;
 		dp->nics_started++;
 	}
-	for (uint16_t id = 0; id < dp->options.workers; id++) {
+	return 0;
+}
+
+int
+dataplane_start(struct dataplane *dp)
+{
+	int error = dataplane_arm(dp);
+
+	for (uint16_t id = 0; error == 0 && id < dp->options.workers; id++) {
 		error = rte_eal_remote_launch(worker_run, dp->workers[id], id + 1u);
 		if (error != 0)
 			return say("a worker cannot be launched", error);
 		dp->running = true;
 	}
-	return 0;
+	return error;
 }
 
 void

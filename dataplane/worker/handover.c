@@ -44,11 +44,7 @@ handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind)
 		const uint16_t owner = flow_owner(b->hashes[i], w->dp->options.workers);
 
 		if (owner == w->id) {
-			burst_move(b, i, kept);
-			b->keys[kept] = b->keys[i];
-			b->direction[kept] = b->direction[i];
-			b->hashes[kept] = b->hashes[i];
-			kept++;
+			burst_move_keyed(b, i, kept++);
 			continue;
 		}
 		*buffer_note(b->mbufs[i]) = (struct buffer_note){ .packet = b->packets[i],

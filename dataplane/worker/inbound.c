@@ -306,33 +306,49 @@ find_flow(struct worker *w, struct burst *b, uint16_t i, port_ref *port)
 	return error && reason == DROP_PORT_CLOSED ? DROP_ICMP_UNRELATED : reason;
 }
 
+/* Decides for each packet which port receives it; what nobody receives is gone afterwards. */
+static void
+bind(struct worker *w, struct burst *b)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		const enum drop_reason reason = find_flow(w, b, i, &b->ports[i]);
+
+		if (reason == DROP_NONE)
+			burst_move_keyed(b, i, kept++);
+		else
+			inbound_unmatched(w, b->mbufs[i], &b->packets[i], b->links[i], reason);
+	}
+	b->n = kept;
+}
+
+static void
+track(struct worker *w, const struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->packets[i].kind != PACKET_ICMP_ERROR)
+			flows_account(w, b->flows[i], &b->packets[i], b->direction[i], b->links[i],
+				      rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *) + 6);
+}
+
 void
 inbound_flow(struct worker *w, struct burst *b)
 {
-	struct rte_mbuf *done[BURST_MAX];
-	unsigned done_count = 0;
-
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
-	for (uint16_t i = 0; i < b->n; i++) {
-		struct rte_mbuf *m = b->mbufs[i];
-		const struct packet *p = &b->packets[i];
-		port_ref port;
-		const enum drop_reason reason = find_flow(w, b, i, &port);
-
-		if (reason != DROP_NONE) {
-			inbound_unmatched(w, m, p, b->links[i], reason);
-			continue;
-		}
-		if (p->kind != PACKET_ICMP_ERROR)
-			flows_account(w, b->flows[i], p, b->direction[i], b->links[i],
-				      rte_pktmbuf_mtod(m, const uint8_t *) + 6);
-		deliver_packet(w, b, i, port);
-		done[done_count++] = m;
-	}
+	profile_mark(w, STAGE_FLOW);
+	bind(w, b);
+	profile_mark(w, STAGE_BIND);
+	track(w, b);
+	profile_mark(w, STAGE_TRACK);
+	for (uint16_t i = 0; i < b->n; i++)
+		deliver_packet(w, b, i, b->ports[i]);
 	steer_publish(&w->steer);
-	rte_pktmbuf_free_bulk(done, done_count);
+	profile_mark(w, STAGE_STEER);
+	rte_pktmbuf_free_bulk(b->mbufs, b->n);
+	profile_mark(w, STAGE_FREE);
 }
 
 /* The kernel port's own queue: what the kernel sends goes out as it is. */
@@ -347,10 +363,13 @@ uint16_t
 inbound_poll(struct worker *w, const struct rx_queue *q)
 {
 	struct burst *b = &w->burst;
-	const uint16_t received = rx_burst(q, b->mbufs);
+	uint16_t received;
 
+	profile_begin(w);
+	received = rx_burst(q, b->mbufs);
 	if (received == 0)
 		return 0;
+	profile_mark(w, STAGE_RX);
 	count(&w->counters, COUNTER_received, received);
 	b->n = received;
 	if (q->nic == w->dp->nics_count) {
@@ -358,9 +377,12 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 		return received;
 	}
 	parse(w, q, b);
+	profile_mark(w, STAGE_PARSE);
 	respond(w, b);
+	profile_mark(w, STAGE_RESPOND);
 	burst_keys(b, &w->dp->secret);
 	handover_foreign(w, b, HANDOVER_INBOUND);
+	profile_mark(w, STAGE_KEY);
 	inbound_flow(w, b);
 	return received;
 }

@@ -50,6 +50,23 @@ idle(struct worker *w, bool busy)
 	nanosleep(&pause, NULL);
 }
 
+uint32_t
+worker_poll(struct worker *w)
+{
+	uint32_t work = 0;
+
+	poll_begin(w);
+	for (uint16_t q = 0; q < w->rx_count; q++)
+		work += inbound_poll(w, &w->rx[q]);
+	work += handover_poll(w);
+	work += outbound_poll(w);
+	if (w->id == 0)
+		work += emit_solicits(w);
+	emit_held(w);
+	poll_end(w, work > 0);
+	return work;
+}
+
 int
 worker_run(void *argument)
 {
@@ -57,20 +74,8 @@ worker_run(void *argument)
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	rte_rcu_qsbr_thread_online(w->dp->published_qsbr, w->id);
-	while (!atomic_load_explicit(&w->dp->stop, memory_order_acquire)) {
-		uint32_t work = 0;
-
-		poll_begin(w);
-		for (uint16_t q = 0; q < w->rx_count; q++)
-			work += inbound_poll(w, &w->rx[q]);
-		work += handover_poll(w);
-		work += outbound_poll(w);
-		if (w->id == 0)
-			work += emit_solicits(w);
-		emit_held(w);
-		poll_end(w, work > 0);
-		idle(w, work > 0);
-	}
+	while (!atomic_load_explicit(&w->dp->stop, memory_order_acquire))
+		idle(w, worker_poll(w) > 0);
 	rte_rcu_qsbr_thread_offline(w->dp->published_qsbr, w->id);
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
+#include "dataplane/worker/profile.h"
 
 /* A nic as all workers see it; constant once they run. */
 struct nic {
@@ -83,6 +84,9 @@ struct worker {
 	uint32_t idle_polls;
 
 	struct burst burst;
+#ifdef BERTH_PROFILE
+	struct profile profile;
+#endif
 
 	/* Written by this worker, read by control. */
 	struct counter_block counters;
@@ -135,6 +139,9 @@ struct dataplane {
 	bool running;
 };
 
+/* One turn of the loop: everything that can be done now, without waiting. Returns the packets
+ * moved. */
+uint32_t worker_poll(struct worker *w);
 /* The loop; runs on the worker's lcore until dp->stop. `argument` is its struct worker. */
 int worker_run(void *argument);
 
@@ -208,6 +215,9 @@ void handover_drain(struct dataplane *dp);
 void housekeeping(struct worker *w);
 /* Loads what control published; zeroes the numbers of ports that are new. */
 void housekeeping_adopt(struct worker *w);
+
+/* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
+int dataplane_arm(struct dataplane *dp);
 
 /* nic.c: opening and describing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
