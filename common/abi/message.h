@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* message.h: what travels on app.sock: fixed structs over SOCK_SEQPACKET, one per datagram.
+/* message.h: what travels on app.sock: fixed structs over SOCK_SEQPACKET, one per datagram. Served
+ * by message.c.
  *
  * The application sends one request and waits for its reply. The first request is HELLO; another
  * version is answered with -EPROTO. A request of wrong size or type is answered with -EBADMSG and
@@ -10,14 +11,18 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "common/base/identity.h"
 #include "common/base/limits.h"
 
 #define MESSAGE_VERSION 1u
 
 enum message_type {
-	MESSAGE_HELLO = 1, /* reply: fds[0] SEGMENT_APP, fds[1] SEGMENT_APP_PEER */
-	MESSAGE_PORT_OPEN =
-		2, /* reply: fds[0] SEGMENT_PORT, fds[1] SEGMENT_PORT_PEER, fds[2] eventfd */
+	/* Reply: fds[0] SEGMENT_APP, fds[1] SEGMENT_APP_PEER. */
+	MESSAGE_HELLO = 1,
+	/* Reply: fds[0] SEGMENT_PORT, fds[1] SEGMENT_PORT_PEER, fds[2] the wake descriptor: it
+	 * polls readable once berthd woke the application, and one read of 8 or more bytes quiets
+	 * it. */
+	MESSAGE_PORT_OPEN = 2,
 	MESSAGE_PORT_CLOSE = 3,
 	MESSAGE_BIND = 4,
 	MESSAGE_UNBIND = 5,
@@ -28,11 +33,13 @@ enum message_bind_flag {
 	MESSAGE_BIND_SHARED = 1u << 0, /* joins or founds a group (as SO_REUSEPORT) */
 };
 
-/* Same meaning as struct identity; fixed layout. */
+/* Same meaning as struct identity; fixed layout. With `connected`, `family` is that of both
+ * addresses; in a CONNECT request local_length 0 leaves the local address, and port_first and
+ * port_last 0 the local port, to berthd's choice. */
 struct message_identity {
 	uint8_t local[16];
 	uint8_t remote[16];
-	uint8_t family; /* FAMILY_* */
+	uint8_t family; /* FAMILY_*; FAMILY_ANY only without `connected` */
 	uint8_t local_length;
 	uint8_t proto;
 	uint8_t connected; /* 0 or 1 */
@@ -44,16 +51,15 @@ struct message_identity {
 static_assert(sizeof(struct message_identity) == 44, "no padding");
 
 struct message_request {
-	uint16_t version;      /* MESSAGE_VERSION */
-	uint16_t type;         /* enum message_type */
-	uint32_t port;         /* PORT_CLOSE, BIND, CONNECT */
-	uint32_t binding;      /* UNBIND */
-	uint32_t flags;        /* BIND: enum message_bind_flag */
-	uint32_t ring_bytes;   /* HELLO: each tx ring; PORT_OPEN: each rx ring; 0: the default */
-	char name[NAME_BYTES]; /* HELLO: the application's; PORT_OPEN: the port's; zero-terminated
-				*/
-	struct message_identity
-		identity; /* BIND, CONNECT (port_first 0: choose an ephemeral one) */
+	uint16_t version;    /* MESSAGE_VERSION */
+	uint16_t type;       /* enum message_type */
+	uint32_t port;       /* PORT_CLOSE, BIND, CONNECT */
+	uint32_t binding;    /* UNBIND */
+	uint32_t flags;      /* BIND: enum message_bind_flag */
+	uint32_t ring_bytes; /* HELLO: each tx ring; PORT_OPEN: each rx ring; 0: the default */
+	/* HELLO: the application's; PORT_OPEN: the port's. Zero-terminated. */
+	char name[NAME_BYTES];
+	struct message_identity identity; /* BIND, CONNECT */
 };
 static_assert(sizeof(struct message_request) == 96, "no padding");
 
@@ -71,3 +77,11 @@ struct message_reply {
 	char text[MESSAGE_TEXT_BYTES];    /* on failure: what is wrong and what would be right */
 };
 static_assert(sizeof(struct message_reply) == 24 + 44 + MESSAGE_TEXT_BYTES, "no padding");
+
+/* Writes `from` in the fixed layout; unused bytes are zero. */
+void message_identity_pack(const struct identity *from, struct message_identity *to);
+
+/* Reads what a peer sent, trusting none of it. 0, or -EINVAL with *to untouched: a field is out of
+ * its range, a bit is set that has no meaning, or a port or address is missing. With `choose`, as
+ * in a CONNECT request, local ports of 0 are let through. */
+int message_identity_unpack(const struct message_identity *from, bool choose, struct identity *to);

@@ -5,15 +5,17 @@
  * is written by berthd alone (sealed F_SEAL_FUTURE_WRITE after berthd mapped it, T2), the other by
  * the application. A ring is a packed byte ring of records that start on RECORD_ALIGN boundaries.
  *
- * R1  produced - consumed <= ring_bytes. Both are free-running byte counts that wrap at 2^32;
- * compare differences only. ring_bytes is a power of two. R2  Bytes [consumed, produced) belong to
- * the consumer, the rest to the producer. A release store of `produced` publishes records (acquire
- * by the consumer), a release store of `consumed` returns room (acquire by the producer). R3  The
- * application can write anything into its segment at any time. berthd keeps its own counts and
- * sizes in private memory, loads a peer's count once per use, and detaches the application whose
- * count breaks R1; such a count is never used as an index. R4  A record never wraps: where it does
- * not fit before the ring's end, a record with RECORD_PAD fills the rest and the packet starts at
- * offset 0. */
+ * R1  produced - consumed <= ring_bytes, a power of two. Both are free-running byte counts that
+ *     wrap at 2^32 and stay multiples of RECORD_ALIGN; compare differences only.
+ * R2  Bytes [consumed, produced) belong to the consumer, the rest to the producer. A release
+ *     store of `produced` publishes records (acquire by the consumer), a release store of
+ *     `consumed` returns room (acquire by the producer). Neither count ever goes back.
+ * R3  The application can write anything into its segment at any time. berthd keeps its own
+ *     counts and sizes in private memory, loads a peer's count once per use, and detaches the
+ *     application whose count breaks R1 or R2; such a count is never used as an index.
+ * R4  A record never wraps: where it does not fit before the ring's end, a record with RECORD_PAD
+ *     fills the rest and the packet starts at offset 0. So a pad is never at offset 0, and no
+ *     record passes the ring's end or `produced`. */
 #pragma once
 
 #include <assert.h>
@@ -42,9 +44,9 @@ enum record_flag {
 	RECORD_LOCAL = 1u << 4,      /* sent by an application of this machine */
 };
 
-/* Head of each record, followed by `packet_bytes` of one IP packet, then padding to
- * RECORD_ALIGN. In a tx ring the application fills packet_bytes, flags (RECORD_PAD or 0), zone and
- * flow (0: none); the rest is ignored. */
+/* Head of each record, followed by `packet_bytes` of one IP packet, then padding of
+ * any content to RECORD_ALIGN. In a tx ring the application fills packet_bytes, flags (RECORD_PAD
+ * or 0; another value breaks the ring), zone and flow (0: none); the rest is ignored. */
 struct record {
 	uint32_t packet_bytes;   /* 1..PACKET_BYTES_MAX; with RECORD_PAD: unused */
 	uint16_t flags;          /* enum record_flag */
@@ -120,4 +122,18 @@ static inline uint64_t
 segment_bytes_bare(uint32_t rings)
 {
 	return segment_data_offset(rings) + 4096;
+}
+
+/* Start of ring `ring` (PORT, APP_PEER). */
+static inline uint8_t *
+segment_ring(struct segment *s, uint32_t rings, uint32_t ring_bytes, uint32_t ring)
+{
+	return (uint8_t *)s + segment_data_offset(rings) + (uint64_t)ring * ring_bytes;
+}
+
+/* The sleep flag (PORT_PEER). */
+static inline struct port_sleep *
+segment_sleep(struct segment *s, uint32_t rings)
+{
+	return (struct port_sleep *)(void *)((uint8_t *)s + segment_data_offset(rings));
 }

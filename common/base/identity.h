@@ -26,8 +26,10 @@ struct identity {
 /* Reads
  *   PROTO/ADDRESS:PORT[@ZONE]   for example tcp/192.0.2.10:443, udp/[2001:db8::1]:domain,
  *                               udp/+:49152-65535, tcp/[2001:db8::]/32:http@7,
- * udp/198.51.100.0/24:* where + above stands for an asterisk: any address of both families (0.0.0.0
- * and [::] are any address of one). An IPv6 prefix length may stand inside or after the brackets.
+ *                               udp/198.51.100.0/24:*
+ * where + stands for an asterisk, because C ends the comment there: any address of both families.
+ * 0.0.0.0 and [::] are any address of one: length 0; they take no other. An IPv6 prefix length may
+ * stand inside or after the brackets. Address bits past the length are cleared.
  * PORT is a number, a first-last range, an asterisk, or a name of /etc/services for that protocol.
  * May read files; not for the packet path. On failure returns -EINVAL, leaves *out untouched and
  * points *why (if not NULL) at a constant sentence that says what is wrong and what would be right.
@@ -35,7 +37,7 @@ struct identity {
 int identity_parse(const char *text, struct identity *out, const char **why);
 
 /* Writes the canonical text that identity_parse() reads back; connected ones get " -> REMOTE:PORT"
- * added. Returns `text`. */
+ * added, which it does not read. Returns `text`. */
 const char *identity_format(const struct identity *identity, char text[IDENTITY_TEXT_BYTES]);
 
 /* Reads "tcp" or "udp" in any case; 0 when it is neither. */

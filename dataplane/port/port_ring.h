@@ -2,11 +2,13 @@
 /* port_ring.h: berthd's ends of the rings of common/abi/ring.h. Served by port_ring.c.
  *
  * One struct is one worker's end; only that worker calls the functions on it, while control makes
- * it before and takes it down after the worker can see it. */
+ * it before and takes it down after the worker can see it. What any thread may call says so. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/abi/ring.h"
 
@@ -17,20 +19,91 @@ struct rx_ring {
 	const _Atomic uint32_t *consumed_shared; /* the application's: hostile */
 	uint32_t ring_bytes;
 	uint32_t produced; /* reserved so far; published by rx_ring_publish() */
+	uint32_t room;     /* bytes that surely are free from `produced` on, without a wrap */
 	uint32_t published;
-	uint32_t consumed;       /* last value that kept R1 */
-	_Atomic uint32_t broken; /* set once by the worker when R1 broke; read by control */
+	uint32_t consumed;       /* last value that kept R1 and R2 */
+	_Atomic uint32_t broken; /* set once by the worker when a rule broke; read by control */
 };
 
-/* `segment` is a SEGMENT_PORT mapping, `peer` its SEGMENT_PORT_PEER; `ring` 0..rings-1. */
+/* `segment` is a SEGMENT_PORT mapping, `peer` its SEGMENT_PORT_PEER, both new; `ring` 0..rings-1.
+ */
 void rx_ring_init(struct rx_ring *r, struct segment *segment, const struct segment *peer,
 		  uint32_t rings, uint32_t ring_bytes, uint32_t ring);
 
-/* Copies one record and its packet (head->packet_bytes at `packet`) into the ring, unseen until
- * published. 0, -ENOSPC: no room; -EPROTO: the application broke R1, now or before. */
-int rx_ring_put(struct rx_ring *r, const struct record *head, const void *packet);
+/* Copies `bytes` exactly, none of the source's neighbours with them: they may be another
+ * application's. The common sizes are copied by wide moves that overlap at the end. */
+static inline void
+packet_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+	uint32_t done = 0;
+
+	if (bytes < 32 || bytes > 256) {
+		memcpy(to, from, bytes);
+		return;
+	}
+	do {
+		memcpy(to + done, from + done, 32);
+		done += 32;
+	} while (done + 32 <= bytes);
+	memcpy(to + bytes - 32, from + bytes - 32, 32);
+}
+
+/* The rare half of rx_ring_put(): at the ring's end, or when the known room is used up. */
+int rx_ring_put_slow(struct rx_ring *r, const struct record *head, const void *packet);
+
+/* Writes one record where there is room for it. */
+static inline void
+rx_ring_write(struct rx_ring *r, const struct record *head, const void *packet, uint32_t space)
+{
+	uint8_t *at = r->data + (r->produced & (r->ring_bytes - 1));
+
+	memcpy(at, head, sizeof(*head));
+	packet_copy(at + sizeof(*head), (const uint8_t *)packet, head->packet_bytes);
+	r->produced += space;
+	r->room -= space;
+}
+
+/* Copies one record and its packet (head->packet_bytes, 1..PACKET_BYTES_MAX, at `packet`) into the
+ * ring, unseen until published. 0, -ENOSPC: no room; -EPROTO: the application broke R1 or R2, now
+ * or before. */
+static inline int
+rx_ring_put(struct rx_ring *r, const struct record *head, const void *packet)
+{
+	const uint32_t space = record_space(head->packet_bytes);
+
+	assert(head->packet_bytes >= 1 && head->packet_bytes <= PACKET_BYTES_MAX);
+	if (__builtin_expect(space > r->room, 0))
+		return rx_ring_put_slow(r, head, packet);
+	rx_ring_write(r, head, packet, space);
+	return 0;
+}
+
 /* Shows all records put so far to the application. */
-void rx_ring_publish(struct rx_ring *r);
+static inline void
+rx_ring_publish(struct rx_ring *r)
+{
+	if (r->produced == r->published)
+		return;
+	r->published = r->produced;
+	/* Publishes the records (R2); acquire in the application's end and in rx_ring_pending(). */
+	atomic_store_explicit(r->produced_shared, r->published, memory_order_release);
+}
+
+/* Whether published records wait for the application. Any thread, for waking sleepers: the peer's
+ * count is only compared, so whatever it holds does no harm. */
+static inline bool
+rx_ring_pending(const struct rx_ring *r)
+{
+	return atomic_load_explicit(r->produced_shared, memory_order_acquire) !=
+	       atomic_load_explicit(r->consumed_shared, memory_order_acquire);
+}
+
+/* Whether the application broke its rules. Any thread. */
+static inline bool
+rx_ring_broken(const struct rx_ring *r)
+{
+	return atomic_load_explicit(&r->broken, memory_order_relaxed) != 0;
+}
 
 /* Reads records from one tx ring. Private to berthd. */
 struct tx_ring {
@@ -39,18 +112,52 @@ struct tx_ring {
 	_Atomic uint32_t *consumed_shared;       /* ours */
 	uint32_t ring_bytes;
 	uint32_t consumed;
+	uint32_t released; /* last value of *consumed_shared */
 	_Atomic uint32_t broken;
 };
 
+/* `peer` is a SEGMENT_APP_PEER mapping, `segment` its SEGMENT_APP, both new; `ring` 0..rings-1. */
 void tx_ring_init(struct tx_ring *r, const struct segment *peer, struct segment *segment,
 		  uint32_t rings, uint32_t ring_bytes, uint32_t ring);
 
+void tx_ring_break(struct tx_ring *r);
+
 /* Bytes waiting, 0 when empty or broken. Loads the peer's count once. */
-uint32_t tx_ring_waiting(struct tx_ring *r);
+static inline uint32_t
+tx_ring_waiting(struct tx_ring *r)
+{
+	/* The application's release of its count shows its records (R2). */
+	const uint32_t produced = atomic_load_explicit(r->produced_shared, memory_order_acquire);
+	const uint32_t waiting = produced - r->consumed;
+
+	if (waiting == 0)
+		return 0;
+	if (waiting > r->ring_bytes || waiting % RECORD_ALIGN != 0)
+		tx_ring_break(r);
+	return atomic_load_explicit(&r->broken, memory_order_relaxed) ? 0 : waiting;
+}
 
 /* Takes the next of `*waiting` bytes: copies its head once to *head, checks the copy, and returns
  * where its packet lies in shared memory: copy head->packet_bytes from there once, parse only the
  * copy (T4). Skips padding. NULL: none left, or the application broke R1 or R4 (broken is then
- * set). The room is returned by tx_ring_release(). */
+ * set, and *waiting 0). The room is returned by tx_ring_release(). */
 const uint8_t *tx_ring_take(struct tx_ring *r, uint32_t *waiting, struct record *head);
-void tx_ring_release(struct tx_ring *r);
+
+/* Returns the room of all packets taken so far to the application. */
+static inline void
+tx_ring_release(struct tx_ring *r)
+{
+	if (r->consumed == r->released)
+		return;
+	r->released = r->consumed;
+	/* Our copies are done before the application may write there again (R2); acquire in its
+	 * end. */
+	atomic_store_explicit(r->consumed_shared, r->released, memory_order_release);
+}
+
+/* Whether the application broke its rules. Any thread. */
+static inline bool
+tx_ring_broken(const struct tx_ring *r)
+{
+	return atomic_load_explicit(&r->broken, memory_order_relaxed) != 0;
+}
