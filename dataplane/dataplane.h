@@ -17,6 +17,7 @@
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
 #include "dataplane/track/track.h"
+#include "dataplane/tx/neighbour.h"
 
 struct dataplane;
 
@@ -96,27 +97,6 @@ unsigned dataplane_reclaim(struct dataplane *dp);
 
 /* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */
 
-enum neighbour_event_kind {
-	NEIGHBOUR_SEEN = 1,  /* `addr` is at `mac` (ARP; neighbour discovery) */
-	NEIGHBOUR_WANTED = 2 /* a packet waits for `addr` */
-};
-enum neighbour_event_flag {
-	NEIGHBOUR_SOLICITED = 1u << 0, /* it answers a question of ours (ARP reply, NA with S) */
-	NEIGHBOUR_OVERRIDE = 1u << 1,  /* may replace a known mac (ARP; NA with O) */
-	NEIGHBOUR_ASKED_US = 1u << 2   /* it asked for one of our addresses */
-};
-struct neighbour_event {
-	uint8_t kind;
-	uint8_t flags;
-	uint16_t link;
-	uint8_t family;
-	uint8_t mac[6];
-	uint8_t reserved;
-	uint8_t addr[16];
-	uint32_t reserved2;
-};
-static_assert(sizeof(struct neighbour_event) == 32, "ring element");
-
 /* Takes up to `max` events of all workers. */
 unsigned
 dataplane_neighbour_events(struct dataplane *dp, struct neighbour_event *events, unsigned max);
@@ -124,12 +104,6 @@ dataplane_neighbour_events(struct dataplane *dp, struct neighbour_event *events,
  * -EAGAIN. */
 int dataplane_neighbour_solicit(struct dataplane *dp, uint16_t link, const struct address *address);
 
-struct neighbour {
-	struct address address;
-	uint16_t link;
-	uint8_t mac[6];
-	bool failed; /* did not answer: packets that wait for it drop as neighbour_failed */
-};
 /* Publishes all known neighbours (0..NEIGHBOURS_MAX), copied; those not named are unknown.
  * 0/-ENOMEM. */
 int

@@ -38,20 +38,30 @@ link_owns(const struct link *l, uint8_t family, const uint8_t addr[16])
 	return false;
 }
 
-/* Whether `addr` is ours in the zone. A zone without any address takes every destination as its
- * own: it listens to traffic that somebody else steers to it. For first packets only: it is a scan.
- */
+/* Whether no link of the zone has an address. Such a zone takes every destination as its own: it
+ * listens to traffic that somebody else steers to it. */
+static inline bool
+link_set_bare(const struct link_set *s, uint16_t zone)
+{
+	for (uint16_t i = 0; i < s->count; i++)
+		if (s->links[i].zone == zone && s->links[i].addresses_count != 0)
+			return false;
+	return true;
+}
+
+/* Whether `addr` is an address of ours in the zone. For first packets only: it is a scan. */
+static inline bool
+link_set_owns(const struct link_set *s, uint16_t zone, uint8_t family, const uint8_t addr[16])
+{
+	for (uint16_t i = 0; i < s->count; i++)
+		if (s->links[i].zone == zone && link_owns(&s->links[i], family, addr))
+			return true;
+	return false;
+}
+
+/* Whether a packet to `addr` is for this machine. As costly. */
 static inline bool
 link_set_local(const struct link_set *s, uint16_t zone, uint8_t family, const uint8_t addr[16])
 {
-	bool bare = true;
-
-	for (uint16_t i = 0; i < s->count; i++) {
-		if (s->links[i].zone != zone)
-			continue;
-		if (link_owns(&s->links[i], family, addr))
-			return true;
-		bare &= s->links[i].addresses_count == 0;
-	}
-	return bare;
+	return link_set_owns(s, zone, family, addr) || link_set_bare(s, zone);
 }

@@ -59,8 +59,8 @@
 	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 5 or past the segment",       \
 	  "RFC 9293 3.1")                                                                          \
 	X(TCP_CHECKSUM, "tcp_checksum", "TCP checksum is wrong", "RFC 9293 3.1")                   \
-	X(TCP_FLAGS, "tcp_flags", "TCP flags that no sender may set (none, SYN+FIN, SYN+RST)",     \
-	  "RFC 9293 3.1")                                                                          \
+	X(TCP_FLAGS, "tcp_flags", "TCP without SYN, RST or ACK, or with two of SYN, FIN, RST",     \
+	  "RFC 9293 3.10.7")                                                                       \
 	X(UDP_TRUNCATED, "udp_truncated", "datagram ends inside the UDP header", "RFC 768")        \
 	X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram", "RFC 768")          \
 	X(UDP_CHECKSUM, "udp_checksum", "UDP checksum is wrong, or zero over IPv6",                \
@@ -95,7 +95,13 @@
 	X(NEIGHBOUR_FAILED, "neighbour_failed", "the next hop did not answer", "RFC 4861 7.3.3")   \
 	X(ND_MALFORMED, "nd_malformed", "neighbour discovery that breaks its rules",               \
 	  "RFC 4861 7.1")                                                                          \
-	X(SHUTDOWN, "shutdown", "held when the worker stopped", "")
+	X(SHUTDOWN, "shutdown", "held when the worker stopped", "")                                \
+	X(IPV6_OPTIONS, "ipv6_options",                                                            \
+	  "IPv6 option is malformed, refuses to be skipped, or one of too many",                   \
+	  "RFC 8200 4.2, RFC 8504 5.3")                                                            \
+	X(IPV6_ROUTING, "ipv6_routing", "routing header with segments left", "RFC 8200 4.4")       \
+	X(ICMP_QUOTE, "icmp_quote", "ICMP error quotes what its receiver cannot have sent",        \
+	  "RFC 1122 3.2.2, RFC 4443 2.4")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

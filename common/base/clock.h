@@ -21,6 +21,22 @@ clock_cycles(void)
 #endif
 }
 
+__extension__ typedef unsigned __int128 clock_wide;
+
+/* Milliseconds per cycle times 2^64, for clock_scale(). `hz`: cycles per second, over 1000. */
+static inline uint64_t
+clock_scale_ms(uint64_t hz)
+{
+	return (uint64_t)(((clock_wide)1000 << 64) / hz);
+}
+
+/* Cycles to the unit of `scale`, without a division. */
+static inline uint64_t
+clock_scale(uint64_t cycles, uint64_t scale)
+{
+	return (uint64_t)(((clock_wide)cycles * scale) >> 64);
+}
+
 /* Milliseconds since an arbitrary start; never goes back. A system call on some machines: not for
  * the packet path, which derives its time from clock_cycles() once per poll. */
 static inline uint64_t

@@ -4,7 +4,8 @@
  * A bind table is built aside by control, never changed once published, and read by any worker.
  * Precedence, most specific first: connected socket, local address exact, longest local prefix, any
  * address of the family, any address of both; at equal address a single port beats a range, a range
- * beats any port; of overlapping ranges the narrower wins. */
+ * beats any port; of overlapping ranges the narrower wins (equally wide ones that overlap conflict,
+ * see bind_conflicts(); should both be in a table, the one that starts lower wins). */
 #pragma once
 
 #include <stdbool.h>
@@ -28,27 +29,34 @@ struct bind_result {
 
 struct bind_table;
 
-/* Copies `rules` into a new table. 0, -EINVAL (n over BINDINGS_MAX, a rule out of range) or
- * -ENOMEM. */
+/* Copies `rules`, in any order, into a new table. 0, -EINVAL (n over BINDINGS_MAX, a rule out of
+ * range, more than GROUP_MEMBERS_MAX with equal identities) or -ENOMEM. A connected identity has an
+ * exact local address, one local port, and a remote address of the same family. */
 int bind_table_build(const struct bind_rule *rules, uint32_t n, struct bind_table **out);
 void bind_table_destroy(struct bind_table *t);
 
 /* Finds the binding for a packet to `packet`'s destination (endpoint 1). `local`: that address is
  * one of ours; otherwise rules for any address do not match. Group members are chosen by weighted
- * rendezvous hashing on `hash`. Bounded work; no allocation. False: none. */
+ * rendezvous hashing on `hash`, among those whose owner lives: one that leaves moves only its own
+ * flows. A group without any gives its first id with PORT_REF_NONE, and nothing less specific is
+ * asked. Bounded work; no allocation. False: none. */
 bool bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool local,
 		 uint64_t hash, struct bind_result *out);
 
 /* Whether an application owns the source (endpoint 0) of `packet`, so that it may send it: among
  * the binding that bind_lookup() would give packets of the opposite direction and its whole group
- * there is a port for which `owned` says true. *out is that member. `local` as above, about
- * endpoint 0. */
+ * there is a port for which `owned` says true. *out is that member (the lowest id of several).
+ * `local` as above, about endpoint 0. */
 typedef bool (*bind_owned_fn)(port_ref port, void *context);
 bool bind_source_of(const struct bind_table *t, const struct flow_key *packet, bool local,
 		    bind_owned_fn owned, void *context, struct bind_result *out);
 
+/* Whether binding `id` is still in the table and of `port`, which lives (not PORT_REF_NONE). */
+bool bind_alive(const struct bind_table *t, uint32_t id, port_ref port);
+
 /* Whether two identities cannot both be bound by different owners: the same sockets at the same
- * specificity. More specific beside less specific is no conflict. */
+ * specificity, which for ranges means equally wide and overlapping. More specific beside less
+ * specific is no conflict. */
 bool bind_conflicts(const struct identity *a, const struct identity *b);
 /* Whether two identities are the same, and so may form a group. */
 bool bind_same(const struct identity *a, const struct identity *b);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* track.h: protocol state of a flow and the idle time it earns. Served by track.c.
  *
- * A packet never fails here: a flow picked up in its middle is followed from what it shows. */
+ * A packet never fails here: a flow picked up in its middle is followed from what it shows. The
+ * sequence numbers are not looked at: a forged RST or FIN that matches the tuple shortens the
+ * flow's idle time and nothing else; its packets go on to be delivered, and a SYN reopens it. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,12 +15,15 @@ enum track_state {
 	TRACK_NEW,         /* one direction seen */
 	TRACK_ESTABLISHED, /* TCP: handshake done; others: both directions seen */
 	TRACK_CLOSING,     /* TCP: a FIN was seen */
-	TRACK_CLOSED,      /* TCP: FIN both ways, or RST */
+	TRACK_CLOSED,      /* TCP: FIN both ways, or RST; a SYN makes it NEW again */
 	TRACK_STATES
 };
 extern const char *const track_state_names[TRACK_STATES];
 
-/* Idle times in milliseconds (RFC 5382 5, RFC 4787 4.3, RFC 5508 3.2). */
+/* Idle time of a closed TCP flow, or tcp_closing_ms where that is less. */
+#define TRACK_CLOSED_MS 10000u
+
+/* Idle times in milliseconds, each below 2^31 (RFC 5382 5, RFC 4787 4.3, RFC 5508 3.2). */
 struct track_timeouts {
 	uint32_t tcp_opening_ms, tcp_established_ms, tcp_closing_ms;
 	uint32_t udp_new_ms, udp_stream_ms, icmp_ms;

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* outbound.c: a burst's way from an application's tx ring to the wire, or to another port here. */
+#include <rte_memcpy.h>
+
+#include "dataplane/worker/worker.h"
+
+/* Copies one packet out of shared memory and parses the copy (T4). NULL: dropped and counted. */
+static struct rte_mbuf *
+copy_send(struct worker *w, const struct record *head, const uint8_t *shared, struct packet *p)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->dp->pool);
+	uint8_t *ip;
+
+	if (m == NULL) {
+		count_drop(&w->counters, DROP_NO_BUFFER, 1);
+		return NULL;
+	}
+	if (head->packet_bytes > rte_pktmbuf_tailroom(m)) {
+		worker_drop(w, m, DROP_TX_TOO_BIG);
+		return NULL;
+	}
+	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
+	rte_memcpy(ip, shared, head->packet_bytes);
+	if (parse_ip(ip, head->packet_bytes, p) != DROP_NONE) {
+		worker_drop(w, m, DROP_TX_MALFORMED);
+		return NULL;
+	}
+	/* Only TCP and UDP have a source socket that somebody can own. */
+	if (p->kind != PACKET_TRANSPORT) {
+		worker_drop(w, m, DROP_TX_NOT_OWNER);
+		return NULL;
+	}
+	rte_pktmbuf_trim(m, (uint16_t)(head->packet_bytes - p->l3_bytes));
+	checksum_fill(ip, p);
+	p->key.zone = head->zone;
+	return m;
+}
+
+/* Takes up to TX_BUDGET packets from the application into the burst. Returns how many it took out
+ * of the ring, dropped ones included. */
+static uint16_t
+take_sends(struct worker *w, struct dp_app *app, struct burst *b)
+{
+	struct tx_ring *ring = &app->tx[w->id];
+	uint32_t waiting = tx_ring_waiting(ring);
+	const uint8_t *shared;
+	struct record head;
+	uint16_t taken = 0;
+
+	b->n = 0;
+	while (taken < TX_BUDGET && (shared = tx_ring_take(ring, &waiting, &head)) != NULL) {
+		taken++;
+		b->mbufs[b->n] = copy_send(w, &head, shared, &b->packets[b->n]);
+		if (b->mbufs[b->n] == NULL)
+			continue;
+		b->links[b->n] = LINK_NONE;
+		b->apps[b->n] = app->id;
+		b->n++;
+	}
+	/* Padding that was skipped also gives room back. */
+	tx_ring_release(ring);
+	count(&w->counters, COUNTER_originated, taken);
+	return taken;
+}
+
+/* Sends packet i the way its flow came, or finds the way. */
+static void
+send_out(struct worker *w, const struct burst *b, uint16_t i)
+{
+	const struct flow_detail *d = flow_detail_at(w->flows, b->flows[i]);
+	const uint16_t link = atomic_load_explicit(&d->link, memory_order_relaxed);
+	const struct flow_key *key = &b->packets[i].key;
+	struct address destination = { .family = key->family };
+
+	if (link != LINK_NONE) {
+		emit_to(w, b->mbufs[i], link, d->peer_mac);
+		return;
+	}
+	memcpy(destination.bytes, key->addr[1], sizeof(destination.bytes));
+	emit_routed(w, b->mbufs[i], key->zone, &destination);
+}
+
+/* Delivers packet i to another application here. */
+static void
+send_here(struct worker *w, struct burst *b, uint16_t i)
+{
+	port_ref port;
+	const enum drop_reason reason = flows_destination(w, b->flows[i], !b->direction[i],
+							  &b->packets[i], b->hashes[i], &port);
+
+	if (reason == DROP_PORT_CLOSED)
+		worker_knock(w, &b->packets[i]);
+	if (reason != DROP_NONE) {
+		worker_drop(w, b->mbufs[i], reason);
+		return;
+	}
+	deliver_packet(w, b, i, port);
+	rte_pktmbuf_free(b->mbufs[i]);
+}
+
+void
+outbound_flow(struct worker *w, struct burst *b)
+{
+	if (b->n == 0)
+		return;
+	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct packet *p = &b->packets[i];
+		port_ref from;
+		const enum drop_reason reason =
+			flows_authorise(w, b->apps[i], p, &b->keys[i], b->direction[i],
+					b->hashes[i], &b->flows[i], &from);
+
+		if (reason != DROP_NONE) {
+			worker_drop(w, b->mbufs[i], reason);
+			continue;
+		}
+		count_word(&w->ports[port_ref_id(from)].sent, 1);
+		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
+		flows_account(w, b->flows[i], p, b->direction[i], LINK_NONE, NULL);
+		b->record_flags[i] = RECORD_LOCAL;
+		if (atomic_load_explicit(&flow_entry_at(w->flows, b->flows[i])->flags,
+					 memory_order_relaxed) &
+		    FLOW_LOCAL)
+			send_here(w, b, i);
+		else
+			send_out(w, b, i);
+	}
+	steer_publish(&w->steer);
+}
+
+uint16_t
+outbound_poll(struct worker *w)
+{
+	struct burst *b = &w->burst;
+	uint16_t total = 0;
+
+	for (uint32_t a = 0; a < w->snapshot->apps_count; a++) {
+		const uint16_t taken = take_sends(w, w->snapshot->apps[a], b);
+
+		if (taken == 0)
+			continue;
+		total = (uint16_t)(total + taken);
+		burst_keys(b, &w->dp->secret);
+		handover_foreign(w, b, HANDOVER_SEND);
+		outbound_flow(w, b);
+	}
+	return total;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* worker.h: one worker's whole state, and the stages' composition.
+ *
+ *   CREATED --start--> RUNNING --stop flag--> STOPPED
+ *
+ * Everything in struct worker is its own thread's alone while it runs, except where a field says
+ * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
+ * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
+ * (next hop and tx), handover.c (between workers), housekeeping.c (expiry, limbo, adoption of
+ * publications). */
+#pragma once
+
+#include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+#include <stdatomic.h>
+
+#include "common/base/check.h"
+#include "common/base/identity.h"
+#include "dataplane/burst.h"
+#include "dataplane/counter_block.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/policy/reject.h"
+#include "dataplane/rx/rx.h"
+#include "dataplane/steer/steer.h"
+#include "dataplane/tx/tx.h"
+#include "dataplane/worker/profile.h"
+
+/* A nic as all workers see it; constant once they run. */
+struct nic {
+	char name[NAME_BYTES];
+	char device[64];
+	uint16_t ethdev;
+	uint16_t rx_queues, tx_queues; /* worker w sends on queue w % tx_queues' owner */
+	uint16_t mtu;
+	uint16_t parse_flags;
+	uint8_t mac[6];
+	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+};
+
+/* A packet that waits for its next hop's address. */
+struct held_packet {
+	struct rte_mbuf *mbuf; /* an IP packet, no Ethernet header yet */
+	struct address next_hop;
+	uint16_t link;
+	uint32_t since_ms;
+	uint32_t asked_ms; /* when control was last told */
+};
+
+/* Frames on their way to one other worker, collected over a poll. */
+struct handover_out {
+	uint16_t n;
+	struct rte_mbuf *mbufs[BURST_MAX];
+};
+
+struct worker {
+	struct dataplane *dp;
+	uint16_t id;
+
+	/* Time of this poll. */
+	uint64_t poll_cycles;
+	uint32_t now_ms;
+
+	/* What control publishes, as loaded at the start of this poll. */
+	struct dp_snapshot *snapshot;
+	const struct neighbour_table *neighbours;
+
+	struct flow_table *flows;
+	struct steer steer;
+	struct reject_limit reject_limit;
+
+	uint16_t rx_count;
+	struct rx_queue rx[NICS_MAX + 1];
+	struct tx_queue tx[NICS_MAX + 1]; /* by nic; ethdev UINT16_MAX: not this worker's */
+	struct handover_out handover[WORKERS_MAX];
+
+	uint16_t held_count;
+	struct held_packet held[HELD_MAX];
+	const struct neighbour_table *held_checked; /* table that held[] was last tried against */
+	uint32_t held_checked_ms;
+
+	uint32_t housekept_ms;
+	uint64_t limbo_token;
+	uint32_t idle_polls;
+
+	struct burst burst;
+#ifdef BERTH_PROFILE
+	struct profile profile;
+#endif
+
+	/* Written by this worker, read by control. */
+	struct counter_block counters;
+	_Atomic uint64_t polls, busy_polls, sleeps;
+	_Atomic uint32_t limbo_stalls;
+	/* C1 is exact between polls: on request the worker copies its block there. */
+	_Atomic uint32_t totals_done; /* release; acquire in dataplane_worker_totals() */
+	struct counter_block totals;
+	/* By port id. */
+	struct port_block ports[PORTS_MAX];
+	/* Packets without a binding, [0] TCP, [1] UDP, by destination port. */
+	_Atomic uint32_t closed[2][65536];
+};
+
+struct retired {
+	struct retired *next;
+	uint64_t token;
+	void (*free_fn)(void *);
+	void *object;
+};
+
+struct dataplane {
+	struct dataplane_options options; /* constant */
+	struct flow_secret secret;        /* constant */
+	uint64_t start_cycles;            /* constant; zero of now_ms */
+	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct rte_mempool *pool;
+	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
+	bool kernel;
+	struct nic nics[NICS_MAX + 1];
+	struct worker *workers[WORKERS_MAX];
+	struct rte_ring
+		*handover[WORKERS_MAX][WORKERS_MAX]; /* [from][to], single producer/consumer */
+	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
+	struct rte_ring *solicits; /* control to worker 0: struct neighbour_event */
+
+	_Atomic uint32_t stop;           /* control: release; workers: acquire */
+	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
+	/* Control stores with release, workers load with acquire, once per poll. */
+	_Atomic(struct dp_snapshot *) snapshot;
+	_Atomic(struct neighbour_table *) neighbours;
+	uint32_t epoch; /* control's */
+
+	struct rte_rcu_qsbr *published_qsbr; /* readers: workers, of what control publishes */
+	struct rte_rcu_qsbr *flows_qsbr;     /* reader 0: control, of the workers' flow tables */
+	struct dp_snapshot *first_snapshot;  /* the empty one; kept until the end */
+	struct retired *retired;             /* control's, oldest first */
+	struct retired **retired_tail;
+	uint16_t nics_started;
+	bool running;
+};
+
+/* One turn of the loop: everything that can be done now, without waiting. Returns the packets
+ * moved. */
+uint32_t worker_poll(struct worker *w);
+/* The loop; runs on the worker's lcore until dp->stop. `argument` is its struct worker. */
+int worker_run(void *argument);
+
+/* inbound.c: one burst of a rx queue, from frames to rings. Returns the packets received. */
+uint16_t inbound_poll(struct worker *w, const struct rx_queue *q);
+/* From the flow stage on, for w->burst with packets of the wire that this worker owns. */
+void inbound_flow(struct worker *w, struct burst *b);
+/* A packet from the wire that nobody here wants, `reason` being why: kernel port, refusal or drop.
+ */
+void inbound_unmatched(struct worker *w, struct rte_mbuf *m, const struct packet *p, uint16_t link,
+		       enum drop_reason reason);
+
+/* outbound.c: up to TX_BUDGET packets of each application. Returns how many. */
+uint16_t outbound_poll(struct worker *w);
+/* From the flow stage on, for w->burst with packets of applications that this worker owns. */
+void outbound_flow(struct worker *w, struct burst *b);
+
+/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. */
+void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
+
+/* flows.c: what flow, bind and track do to one packet.
+ * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
+ * entry was decided under other bindings. DROP_NONE and *port, or why not. `packet` runs towards
+ * that endpoint. */
+enum drop_reason flows_destination(struct worker *w, uint32_t index, unsigned side,
+				   const struct packet *packet, uint64_t hash, port_ref *port);
+/* The first packet from the wire of a flow: binds it and makes its entry. */
+enum drop_reason
+flows_open(struct worker *w, const struct packet *packet, const struct flow_key *key,
+	   unsigned direction, uint64_t hash, uint32_t *index);
+/* Whether application `app` may send `packet` in entry `index` (FLOW_NONE: makes one). */
+enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
+				 const struct flow_key *key, unsigned direction, uint64_t hash,
+				 uint32_t *index, port_ref *port);
+/* Accounts one packet and remembers the way back. `mac` NULL: from an application. */
+void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
+		   unsigned direction, uint16_t link, const uint8_t *mac);
+/* flow_expire_fn: takes the entry out of its ports' numbers. */
+bool flows_ended(struct flow_table *t, uint32_t index, void *worker);
+/* The port with this reference as now published, or NULL. */
+struct dp_port *flows_port(const struct worker *w, port_ref ref);
+
+/* emit.c */
+/* Puts a finished frame on nic's queue of this worker, or hands it to a worker that has one. */
+void emit_frame(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum tx_class class);
+/* Sends an IP packet to a known Ethernet address on a link. */
+void emit_to(struct worker *w, struct rte_mbuf *m, uint16_t link, const uint8_t mac[6]);
+/* Finds the way to `destination` and sends, holds or drops the IP packet. */
+void
+emit_routed(struct worker *w, struct rte_mbuf *m, uint16_t zone, const struct address *destination);
+/* Tries held packets again, and gives up on old ones. */
+void emit_held(struct worker *w);
+/* Sends what control asked for. Worker 0. */
+uint16_t emit_solicits(struct worker *w);
+/* Restores into the bytes a VLAN tag that the device took out. False: no room; the packet is gone,
+ * counted. */
+bool emit_retag(struct worker *w, struct rte_mbuf **m);
+void emit_flush(struct worker *w);
+
+/* handover.c */
+void handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m);
+/* Passes on the packets of the burst, keyed but not looked up, whose flow another worker owns. */
+void handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind);
+uint16_t handover_poll(struct worker *w);
+void handover_flush(struct worker *w);
+/* Drops what is still inside the rings and waiting rooms, as `shutdown`. Workers have ended.
+ * Control. */
+void handover_drain(struct dataplane *dp);
+
+/* housekeeping.c: once per millisecond at most, bounded. */
+void housekeeping(struct worker *w);
+/* Loads what control published; zeroes the numbers of ports that are new. */
+void housekeeping_adopt(struct worker *w);
+
+/* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
+int dataplane_arm(struct dataplane *dp);
+
+/* nic.c: opening and describing devices. Control. */
+int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
+	     bool kernel);
+int nic_start(const struct nic *n);
+void nic_stop(const struct nic *n);
+
+/* Drops one packet by name. */
+static inline void
+worker_drop(struct worker *w, struct rte_mbuf *m, enum drop_reason reason)
+{
+	count_drop(&w->counters, reason, 1);
+	rte_pktmbuf_free(m);
+}
+
+/* Row of worker.closed for a protocol. */
+static inline unsigned
+closed_row(uint8_t proto)
+{
+	return proto == PROTO_TCP ? 0 : 1;
+}
+
+/* Counts a packet that found no binding at the port it knocked on. */
+static inline void
+worker_knock(struct worker *w, const struct packet *p)
+{
+	_Atomic uint32_t *n = &w->closed[closed_row(p->key.proto)][p->key.port[1]];
+
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}

@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_worker.c: the composed stages of one and two workers, on rings instead of a wire.
+ *
+ *     test ──▶ wire_in ──▶ nic (net_ring) ──▶ worker ──▶ port ring ──▶ test
+ *     test ◀── wire_out ◀── nic           ◀── worker ◀── tx ring   ◀── test
+ *
+ * Everything runs on the test's own thread, one worker_poll() at a time, so that each step is the
+ * same in every run. Each test ends with the conservation sum (C1) of each worker. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <rte_eal.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "dataplane/worker/worker.h"
+#include "tests/unit/frames.h"
+
+#define WIRE_SLOTS 1024
+#define RING_BYTES RING_BYTES_MIN
+#define APP        7u
+
+struct app {
+	struct dp_app dp;
+	struct segment *segment, *peer;
+};
+
+struct port {
+	struct dp_port dp;
+	struct segment *segment, *peer;
+	uint32_t consumed[2];
+};
+
+struct fixture {
+	struct dataplane *dp;
+	struct rte_ring *in[2], *out[2];
+	struct dp_snapshot *snapshot;
+	struct app app;
+	struct port port[2];
+	struct bind_rule rules[4];
+	unsigned rules_count;
+};
+
+static void
+eal_setup(void)
+{
+	char *argv[] = {
+		"test", "--no-huge", "--no-shconf", "--no-pci",    "--no-telemetry", "-m",
+		"256",  "--lcores",  "0@0,1@0,2@0", "--log-level", "error",          NULL
+	};
+
+	cr_assert(ge(int, rte_eal_init(array_length(argv) - 1, argv), 0));
+}
+
+TestSuite(worker, .init = eal_setup, .timeout = 60);
+
+static struct dataplane_options
+default_options(uint16_t workers)
+{
+	struct dataplane_options o = {
+		.workers = workers,
+		.buffers = 4096,
+		.nics_count = 1,
+		.nics[0] = { .name = "wire",
+			     .queues = workers,
+			     .rx_descriptors = 64,
+			     .tx_descriptors = 64,
+			     .mtu = 1500,
+			     .checksum_verify = true },
+		.responder = true,
+		.reject_per_second = 4,
+		.flows_capacity = FLOW_CAPACITY_MIN,
+		.timeouts = { 1000, 2000, 500, 1000, 2000, 1000 },
+	};
+	struct link *l = &o.links.links[0];
+
+	o.links.count = 1;
+	*l = (struct link){ .mtu = 1500, .addresses_count = 2 };
+	cr_assert(zero(int, prefix_parse("198.51.100.2/24", &l->addresses[0])));
+	cr_assert(zero(int, prefix_parse("2001:db8::b/64", &l->addresses[1])));
+	cr_assert(zero(int, address_parse("198.51.100.1", &l->gateway[0])));
+	return o;
+}
+
+static struct segment *
+plain_segment(uint32_t rings)
+{
+	const size_t bytes = segment_bytes(rings, RING_BYTES);
+	void *p = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+
+	cr_assert(ne(ptr, p, NULL));
+	memset(p, 0, bytes);
+	return p;
+}
+
+static void
+publish(struct fixture *f, bool app, unsigned ports)
+{
+	struct dp_snapshot *s = calloc(1, sizeof(*s));
+
+	cr_assert(ne(ptr, s, NULL));
+	if (app)
+		s->apps[s->apps_count++] = &f->app.dp;
+	for (unsigned i = 0; i < ports; i++)
+		s->ports[port_ref_id(f->port[i].dp.ref)] = &f->port[i].dp;
+	cr_assert(zero(int, bind_table_build(f->rules, f->rules_count, &s->bindings)));
+	dataplane_publish(f->dp, s);
+}
+
+static void
+rule(struct fixture *f, const char *text, unsigned port)
+{
+	struct bind_rule *r = &f->rules[f->rules_count++];
+
+	*r = (struct bind_rule){ .id = 100 + f->rules_count,
+				 .port = f->port[port].dp.ref,
+				 .weight = 1 };
+	cr_assert(zero(int, identity_parse(text, &r->identity, NULL)), "%s", text);
+}
+
+/* One nic, one application, two ports; nothing is bound yet. */
+static struct fixture *
+fixture_make(const struct dataplane_options *options)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct dataplane_options o = *options;
+	int ethdev;
+
+	for (uint16_t q = 0; q < o.workers; q++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "in%u", q);
+		f->in[q] = rte_ring_create(name, WIRE_SLOTS, SOCKET_ID_ANY, 0);
+		snprintf(name, sizeof(name), "out%u", q);
+		f->out[q] = rte_ring_create(name, WIRE_SLOTS, SOCKET_ID_ANY, 0);
+	}
+	ethdev = rte_eth_from_rings("wire", f->in, o.workers, f->out, o.workers, 0);
+	cr_assert(ge(int, ethdev, 0));
+	cr_assert(zero(int, rte_eth_dev_get_name_by_port((uint16_t)ethdev, o.nics[0].device)));
+	cr_assert(zero(int, dataplane_create(&o, &f->dp)));
+	f->app.segment = plain_segment(o.workers);
+	f->app.peer = plain_segment(o.workers);
+	f->app.dp.id = APP;
+	for (unsigned i = 0; i < 2; i++) {
+		struct port *p = &f->port[i];
+
+		p->segment = plain_segment(o.workers);
+		p->peer = plain_segment(o.workers);
+		p->dp.ref = port_ref_make((uint16_t)i, 1);
+		p->dp.app = APP;
+		for (uint16_t w = 0; w < o.workers; w++)
+			rx_ring_init(&p->dp.rx[w], p->segment, p->peer, o.workers, RING_BYTES, w);
+	}
+	for (uint16_t w = 0; w < o.workers; w++)
+		tx_ring_init(&f->app.dp.tx[w], f->app.peer, f->app.segment, o.workers, RING_BYTES,
+			     w);
+	cr_assert(zero(int, dataplane_arm(f->dp)));
+	return f;
+}
+
+static void
+poll_all(struct fixture *f)
+{
+	for (unsigned turn = 0; turn < 4; turn++)
+		for (uint16_t w = 0; w < f->dp->options.workers; w++)
+			worker_poll(f->dp->workers[w]);
+}
+
+static void
+wire_put(struct fixture *f, uint16_t queue, const struct frame *frame)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(f->dp->pool);
+
+	cr_assert(ne(ptr, m, NULL));
+	memcpy(rte_pktmbuf_append(m, (uint16_t)frame->length), frame->bytes, frame->length);
+	cr_assert(zero(int, rte_ring_enqueue(f->in[queue], m)));
+}
+
+/* Takes one frame that was sent, on any queue; false: none. */
+static bool
+wire_take(struct fixture *f, struct frame *frame)
+{
+	for (uint16_t q = 0; q < f->dp->options.workers; q++) {
+		void *p;
+
+		if (rte_ring_dequeue(f->out[q], &p) != 0)
+			continue;
+		struct rte_mbuf *m = p;
+
+		frame->length = m->data_len;
+		memcpy(frame->bytes, rte_pktmbuf_mtod(m, void *), m->data_len);
+		rte_pktmbuf_free(m);
+		return true;
+	}
+	return false;
+}
+
+/* Takes one record of a port from any worker's ring; NULL: none. The record stays until the next.
+ */
+static const struct record *
+port_take(struct fixture *f, unsigned port)
+{
+	const uint16_t workers = f->dp->options.workers;
+	struct port *p = &f->port[port];
+
+	for (uint16_t w = 0; w < workers; w++) {
+		const uint32_t produced =
+			atomic_load_explicit(&p->segment->counts[w].bytes, memory_order_acquire);
+		const struct record *r;
+
+		if (produced == p->consumed[w])
+			continue;
+		r = (const void *)(segment_ring(p->segment, workers, RING_BYTES, w) +
+				   (p->consumed[w] & (RING_BYTES - 1)));
+		p->consumed[w] += record_space(r->packet_bytes);
+		atomic_store_explicit(&p->peer->counts[w].bytes, p->consumed[w],
+				      memory_order_release);
+		return r;
+	}
+	return NULL;
+}
+
+/* Writes one IP packet into the application's tx ring of a worker. */
+static void
+app_send(struct fixture *f, uint16_t worker, const void *ip, uint32_t bytes)
+{
+	const uint16_t workers = f->dp->options.workers;
+	_Atomic uint32_t *produced = &f->app.peer->counts[worker].bytes;
+	const uint32_t at = atomic_load_explicit(produced, memory_order_relaxed);
+	uint8_t *to =
+		segment_ring(f->app.peer, workers, RING_BYTES, worker) + (at & (RING_BYTES - 1));
+
+	memcpy(to, &(struct record){ .packet_bytes = bytes }, sizeof(struct record));
+	memcpy(to + sizeof(struct record), ip, bytes);
+	atomic_store_explicit(produced, at + record_space(bytes), memory_order_release);
+}
+
+static uint64_t
+total(const struct fixture *f, enum counter c)
+{
+	struct counter_totals t;
+
+	dataplane_totals(f->dp, &t);
+	return t.counters[c];
+}
+
+static uint64_t
+dropped(const struct fixture *f, enum drop_reason r)
+{
+	struct counter_totals t;
+
+	dataplane_totals(f->dp, &t);
+	return t.drops[r];
+}
+
+/* C1 for each worker and for all of them; every buffer is back in the pool. */
+static void
+fixture_end(struct fixture *f)
+{
+	struct counter_totals t;
+	struct frame ignored;
+
+	while (wire_take(f, &ignored))
+		;
+	for (uint16_t w = 0; w < f->dp->options.workers; w++) {
+		dataplane_worker_totals(f->dp, w, &t);
+		cr_expect(eq(u64, counter_totals_in(&t), counter_totals_out(&t)), "worker %u", w);
+	}
+	dataplane_totals(f->dp, &t);
+	cr_expect(eq(u64, counter_totals_in(&t), counter_totals_out(&t)));
+	dataplane_stop(f->dp);
+	dataplane_totals(f->dp, &t);
+	cr_expect(eq(u64, t.held, 0));
+	cr_expect(eq(u64, counter_totals_in(&t), counter_totals_out(&t)));
+	cr_expect(eq(u32, rte_mempool_avail_count(f->dp->pool), 4096));
+}
+
+static struct frame
+udp4(uint16_t from, uint16_t to, uint32_t payload)
+{
+	struct frame f;
+
+	frame_ethernet(&f, 0, 0x0800);
+	frame_ipv4(&f, 17, NULL, 0);
+	frame_udp(&f, from, to, payload);
+	frame_finish(&f);
+	return f;
+}
+
+static struct frame
+udp6(uint16_t from, uint16_t to, uint32_t payload)
+{
+	struct frame f;
+
+	frame_ethernet(&f, 0, 0x86dd);
+	frame_ipv6(&f, 17, NULL, 0, 17);
+	frame_udp(&f, from, to, payload);
+	frame_finish(&f);
+	return f;
+}
+
+/* The IP packet that answers `f`: addresses and ports swapped. */
+static void
+answer_of(const struct frame *f, uint8_t *ip, uint32_t *bytes)
+{
+	const bool v4 = f->bytes[f->l3] >> 4 == 4;
+	const uint32_t at = v4 ? 12 : 8, length = v4 ? 4 : 16, l4 = f->l4 - f->l3;
+
+	*bytes = f->length - f->l3;
+	memcpy(ip, f->bytes + f->l3, *bytes);
+	memcpy(ip + at, f->bytes + f->l3 + at + length, length);
+	memcpy(ip + at + length, f->bytes + f->l3 + at, length);
+	memcpy(ip + l4, f->bytes + f->l4 + 2, 2);
+	memcpy(ip + l4 + 2, f->bytes + f->l4, 2);
+}
+
+/* Goal: a packet to a bound port arrives with its bytes and facts, and the answer goes back the way
+ * it came, with right checksums, without any neighbour known. Method: both families, one exact and
+ * one any-address binding; the parser with checksums on reads what was sent. */
+Test(worker, delivers_and_answers)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame requests[] = { udp4(5000, 53, 40), udp6(5001, 53, 300) };
+	struct packet p;
+
+	rule(f, "udp/198.51.100.2:53", 0);
+	rule(f, "udp/*:53", 1);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < array_length(requests); i++) {
+		const struct frame *request = &requests[i];
+		const uint32_t ip_bytes = request->length - request->l3;
+		uint8_t ip[2048];
+		struct frame sent;
+		uint32_t bytes;
+
+		wire_put(f, 0, request);
+		poll_all(f);
+		const struct record *r = port_take(f, i);
+
+		cr_assert(ne(ptr, (void *)r, NULL));
+		cr_expect(eq(u32, r->packet_bytes, ip_bytes));
+		cr_expect(zero(int, memcmp(r + 1, request->bytes + request->l3, ip_bytes)));
+		cr_expect(eq(u16, r->flags, RECORD_NEW_FLOW | (i == 1 ? RECORD_IPV6 : 0)));
+		cr_expect(eq(u32, r->binding, 101 + i));
+		cr_expect(eq(u16, r->payload_offset, ip_bytes - (i == 0 ? 40 : 300)));
+		cr_expect(ne(u64, r->flow, 0));
+		answer_of(request, ip, &bytes);
+		app_send(f, 0, ip, bytes);
+		poll_all(f);
+		cr_assert(wire_take(f, &sent));
+		cr_expect(zero(int, memcmp(sent.bytes, FRAME_MAC_A, 6)));
+		cr_expect(zero(int, memcmp(sent.bytes + 6, f->dp->nics[0].mac, 6)));
+		cr_expect(eq(u32, parse_frame(sent.bytes, sent.length, 0, 0, &p), DROP_NONE));
+	}
+	cr_expect(eq(u64, total(f, COUNTER_delivered), 2));
+	cr_expect(eq(u64, total(f, COUNTER_transmitted), 2));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), 2));
+	fixture_end(f);
+}
+
+/* Goal: ARP, neighbour solicitation and echo for our addresses are answered, others are not. */
+Test(worker, stands_on_the_network)
+{
+	static const uint8_t arp_head[] = { 0, 1, 8, 0, 6, 4, 0, 1 };
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	struct neighbour_event e;
+	struct frame q, a;
+
+	publish(f, true, 2);
+	frame_ethernet(&q, 0, 0x0806);
+	frame_put(&q, arp_head, sizeof(arp_head));
+	frame_put(&q, FRAME_MAC_A, 6);
+	frame_put(&q, FRAME_IPV4_A, 4);
+	frame_put(&q, "\0\0\0\0\0\0", 6);
+	frame_put(&q, FRAME_IPV4_B, 4);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_assert(wire_take(f, &a));
+	cr_expect(eq(u16, be16_load(a.bytes + 20), 2));
+	cr_expect(zero(int, memcmp(a.bytes + 22, f->dp->nics[0].mac, 6)));
+	cr_assert(eq(u32, dataplane_neighbour_events(f->dp, &e, 1), 1));
+	cr_expect(eq(u8, e.kind, NEIGHBOUR_SEEN));
+	cr_expect(zero(int, memcmp(e.mac, FRAME_MAC_A, 6)));
+	cr_expect(eq(u8, e.flags, NEIGHBOUR_OVERRIDE | NEIGHBOUR_ASKED_US));
+
+	q.bytes[q.length - 1] ^= 1; /* another target */
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(not(wire_take(f, &a)));
+
+	frame_ethernet(&q, 0, 0x0800);
+	frame_ipv4(&q, 1, NULL, 0);
+	frame_icmp(&q, 8, 0, 0x12340001, "berth", 5);
+	frame_finish(&q);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_assert(wire_take(f, &a));
+	cr_expect(eq(u8, a.bytes[34], 0));
+	cr_expect(zero(int, memcmp(a.bytes + 26, FRAME_IPV4_B FRAME_IPV4_A, 8)));
+
+	q.bytes[33] ^= 1; /* an echo request for another address: not ours to answer */
+	frame_finish(&q);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(not(wire_take(f, &a)));
+	cr_expect(eq(u64, dropped(f, DROP_ICMP_UNHANDLED), 1));
+
+	frame_ethernet(&q, 0, 0x86dd);
+	frame_ipv6(&q, 58, NULL, 0, 58);
+	frame_icmp(&q, 135, 0, 0, FRAME_IPV6_B "\1\1" FRAME_MAC_A, 24);
+	frame_finish(&q);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_assert(wire_take(f, &a));
+	cr_expect(eq(u8, a.bytes[54], 136));
+	fixture_end(f);
+}
+
+/* Goal: what no binding wants is dropped by name and noted by port; refused aloud when configured,
+ * within the limit. */
+Test(worker, refuses_closed_ports)
+{
+	struct dataplane_options o = default_options(1);
+	struct fixture *f;
+	struct frame q = udp4(4000, 9, 8), a;
+
+	o.unmatched = UNMATCHED_REJECT;
+	f = fixture_make(&o);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < 6; i++)
+		wire_put(f, 0, &q);
+	poll_all(f);
+	for (unsigned i = 0; i < 4; i++) {
+		cr_assert(wire_take(f, &a));
+		cr_expect(eq(u8, a.bytes[34], 3));
+		cr_expect(eq(u8, a.bytes[35], 3));
+	}
+	cr_expect(not(wire_take(f, &a)));
+	cr_expect(eq(u64, total(f, COUNTER_rejected), 4));
+	cr_expect(eq(u64, dropped(f, DROP_REJECT_LIMITED), 2));
+	cr_expect(eq(u64, dataplane_closed_port_packets(f->dp, PROTO_UDP, 9), 6));
+	cr_expect(eq(u64, dataplane_closed_port_packets(f->dp, PROTO_TCP, 9), 0));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), 0));
+	fixture_end(f);
+}
+
+/* Goal: with two workers every packet of a flow ends at its owner, whichever queue it came by, and
+ * sends through the wrong worker's tx ring are right too. Method: 64 flows on both queues; each
+ * port's ring of a worker holds only flows that this worker owns. */
+Test(worker, hands_over_to_the_owner)
+{
+	const struct dataplane_options o = default_options(2);
+	struct fixture *f = fixture_make(&o);
+	unsigned delivered = 0, answered = 0;
+	const struct record *r;
+	struct frame q, a;
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	rule(f, "udp/*:53", 0);
+	publish(f, true, 2);
+	for (uint16_t i = 0; i < 128; i++) {
+		q = udp4((uint16_t)(1000 + i / 2), 53, 8);
+		wire_put(f, i & 1, &q);
+		answer_of(&q, ip, &bytes);
+	}
+	poll_all(f);
+	while ((r = port_take(f, 0)) != NULL) {
+		cr_expect(lt(u16, flow_handle_worker(r->flow), 2));
+		delivered++;
+	}
+	cr_expect(eq(u32, delivered, 128));
+	cr_expect(eq(u64, total(f, COUNTER_handed_over), 64));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), 64));
+	for (uint16_t i = 0; i < 128; i++) {
+		q = udp4((uint16_t)(1000 + i / 2), 53, 8);
+		answer_of(&q, ip, &bytes);
+		app_send(f, i & 1, ip, bytes);
+		if (i % 16 == 15)
+			poll_all(f);
+	}
+	while (wire_take(f, &a))
+		answered++;
+	cr_expect(eq(u32, answered, 128));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), 64));
+	fixture_end(f);
+}
+
+/* Goal: an application sends only what it owns, and only packets (T4). Method: a table of packets
+ * that end in one named drop each. */
+Test(worker, checks_what_applications_send)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	struct frame q = udp4(5000, 53, 40), a;
+	uint8_t ip[4096];
+	uint32_t bytes;
+
+	rule(f, "udp/198.51.100.2:53", 0);
+	publish(f, true, 2);
+	answer_of(&q, ip, &bytes);
+	ip[21] = 54; /* source port that nobody bound */
+	app_send(f, 0, ip, bytes);
+	answer_of(&q, ip, &bytes);
+	ip[15] ^= 4; /* source address that is not ours */
+	app_send(f, 0, ip, bytes);
+	answer_of(&q, ip, &bytes);
+	ip[0] = 0x75; /* no IP version */
+	app_send(f, 0, ip, bytes);
+	answer_of(&q, ip, &bytes);
+	app_send(f, 0, ip, bytes - 1); /* shorter than it says */
+	poll_all(f);
+	cr_expect(eq(u64, dropped(f, DROP_TX_NOT_OWNER), 2));
+	cr_expect(eq(u64, dropped(f, DROP_TX_MALFORMED), 2));
+
+	q = udp4(5000, 53, 1480);
+	answer_of(&q, ip, &bytes); /* 1508 bytes over a link of 1500 */
+	ip[19] = 77;
+	wire_put(f, 0, &q);
+	poll_all(f);
+	answer_of(&q, ip, &bytes);
+	app_send(f, 0, ip, bytes);
+	poll_all(f);
+	cr_expect(eq(u64, dropped(f, DROP_TX_TOO_BIG), 1));
+	cr_expect(not(wire_take(f, &a)));
+	fixture_end(f);
+}
+
+/* Goal: new outgoing flows wait for their next hop and leave when it is known, or drop by name when
+ * it does not answer; a destination off the link goes by the gateway. */
+Test(worker, resolves_the_next_hop)
+{
+	static const char *const hops[] = { "198.51.100.9", "198.51.100.1" };
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	struct neighbour known = { .mac = { 2, 0, 0, 0, 0, 9 } };
+	struct frame q = udp4(5000, 53, 40), a;
+	struct neighbour_event e;
+	struct address hop;
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	rule(f, "udp/198.51.100.2:53", 0);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		answer_of(&q, ip, &bytes);
+		memcpy(ip + 16, i == 0 ? "\xc6\x33\x64\x09" : "\xcb\x00\x71\x01", 4);
+		app_send(f, 0, ip, bytes);
+		poll_all(f);
+		cr_expect(not(wire_take(f, &a)));
+		cr_assert(eq(u32, dataplane_neighbour_events(f->dp, &e, 1), 1));
+		cr_assert(zero(int, address_parse(hops[i], &hop)));
+		cr_expect(eq(u8, e.kind, NEIGHBOUR_WANTED));
+		cr_expect(zero(int, memcmp(e.addr, hop.bytes, 16)));
+
+		cr_assert(zero(int, dataplane_neighbour_solicit(f->dp, e.link, &hop)));
+		poll_all(f);
+		cr_assert(wire_take(f, &a));
+		cr_expect(eq(u16, be16_load(a.bytes + 12), 0x0806));
+
+		known.address = hop;
+		known.failed = i == 1;
+		cr_assert(zero(int, dataplane_neighbours_publish(f->dp, &known, 1)));
+		poll_all(f);
+		cr_expect(eq(int, wire_take(f, &a), i == 0));
+		if (i == 0)
+			cr_expect(zero(int, memcmp(a.bytes, known.mac, 6)));
+	}
+	cr_expect(eq(u64, dropped(f, DROP_NEIGHBOUR_FAILED), 1));
+	fixture_end(f);
+}
+
+/* Goal: a send to an address of ours reaches the application bound there, and both directions share
+ * one flow. */
+Test(worker, delivers_between_local_ports)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	struct frame q = udp4(5000, 53, 40);
+	const struct record *r;
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	rule(f, "udp/198.51.100.2:5000", 0);
+	rule(f, "udp/198.51.100.2:53", 1);
+	publish(f, true, 2);
+	memcpy(q.bytes + q.l3 + 12, FRAME_IPV4_B, 4);
+	app_send(f, 0, q.bytes + q.l3, q.length - q.l3);
+	poll_all(f);
+	r = port_take(f, 1);
+	cr_assert(ne(ptr, (void *)r, NULL));
+	cr_expect(eq(u16, r->flags, RECORD_LOCAL));
+	answer_of(&q, ip, &bytes);
+	app_send(f, 0, ip, bytes);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), 1));
+	cr_expect(eq(u64, total(f, COUNTER_delivered), 2));
+	fixture_end(f);
+}
+
+/* Goal: a flow follows its port's life: it stays with a live owner whatever is bound beside it,
+ * moves when the owner dies, and drops by name when nobody is left. */
+Test(worker, follows_bindings)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame q = udp4(5000, 53, 8);
+
+	rule(f, "udp/*:53", 0);
+	publish(f, true, 2);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+
+	rule(f, "udp/198.51.100.2:53", 1); /* more specific, but the flow has an owner */
+	publish(f, true, 2);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+
+	f->rules[0] = f->rules[1]; /* the owner unbinds */
+	f->rules_count = 1;
+	publish(f, true, 2);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 1), NULL));
+
+	f->port[1].dp.ref =
+		port_ref_make(1, 2); /* the second owner dies, a stranger takes its id */
+	f->rules_count = 0;
+	publish(f, true, 2);
+	wire_put(f, 0, &q);
+	poll_all(f);
+	cr_expect(eq(ptr, (void *)port_take(f, 1), NULL));
+	cr_expect(eq(u64, dropped(f, DROP_PORT_CLOSED), 1));
+	fixture_end(f);
+}
+
+/* Goal: a full ring and a broken ring cost only their own port, by name (T3, T5). */
+Test(worker, rings_full_and_broken)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame q0 = udp4(5000, 53, 1000), q1 = udp4(5000, 54, 8);
+	struct port_counts counts;
+
+	rule(f, "udp/*:53", 0);
+	rule(f, "udp/*:54", 1);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < 100; i++) {
+		wire_put(f, 0, &q0);
+		poll_all(f);
+	}
+	const uint64_t full = dropped(f, DROP_RING_FULL);
+
+	cr_expect(gt(u64, full, 0));
+	dataplane_port_counts(f->dp, f->port[0].dp.ref, &counts);
+	cr_expect(eq(u64, counts.dropped, full));
+	cr_expect(eq(u64, counts.delivered, 100 - full));
+	cr_expect(eq(u64, counts.flows, 1));
+	atomic_store_explicit(&f->port[0].peer->counts[0].bytes, 64u << 20, memory_order_release);
+	wire_put(f, 0, &q0);
+	wire_put(f, 0, &q1);
+	poll_all(f);
+	cr_expect(eq(u64, dropped(f, DROP_RING_BROKEN), 1));
+	cr_expect(ne(u32, atomic_load(&f->port[0].dp.rx[0].broken), 0));
+	cr_expect(ne(ptr, (void *)port_take(f, 1), NULL));
+	fixture_end(f);
+}
+
+/* Goal: a table that is full refuses new flows by name and serves the old ones. */
+Test(worker, flow_table_full)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame first = udp4(1, 53, 8);
+
+	rule(f, "udp/*:53", 0);
+	publish(f, true, 2);
+	for (uint16_t i = 0; i < 3000; i++) {
+		const struct frame q = udp4((uint16_t)(i + 1), 53, 8);
+
+		wire_put(f, 0, &q);
+		poll_all(f);
+		while (port_take(f, 0) != NULL)
+			;
+	}
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), FLOW_CAPACITY_MIN));
+	cr_expect(eq(u64, dropped(f, DROP_FLOW_TABLE_FULL), 3000 - FLOW_CAPACITY_MIN));
+	wire_put(f, 0, &first);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	fixture_end(f);
+}
