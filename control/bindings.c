@@ -94,7 +94,7 @@ validate_remote(const struct identity *id, char *why)
 		return refuse(why, -EINVAL, "an IPv4 address leaves its last 12 bytes zero");
 	if (id->remote_port == 0)
 		return refuse(why, -EINVAL, "a remote port is 1..65535");
-	if (id->local.address.family != FAMILY_ANY &&
+	if (id->local.length != 0 &&
 	    (id->local.address.family != family || !address_whole(&id->local)))
 		return refuse(why, -EINVAL,
 			      "a connected identity has one local address of the remote's family");
@@ -184,7 +184,7 @@ complete(const struct bindings *b, struct identity *id, char *why)
 
 	if (!id->connected)
 		return 0;
-	if (id->local.address.family == FAMILY_ANY) {
+	if (id->local.length == 0) {
 		const int rc =
 			route_source(b->options.links, id->zone, &id->remote, &id->local.address);
 

@@ -53,7 +53,7 @@ void bindings_destroy(struct bindings *b);
 
 /* Binds `want->identity` for the port that the other fields of `want` describe (id is ignored).
  * `asker` is who asks: its rights count, while the quota is that of want->uid. A connected identity
- * may leave local.address.family FAMILY_ANY, to get the address of the link that leads to the
+ * may leave local.length 0, to get the address of the link that leads to the
  * remote, and port_first 0, to get an ephemeral port. On 0 *out points at the new binding, valid
  * until the registry changes. Else -EINVAL, -EACCES, -EADDRINUSE, -EADDRNOTAVAIL, -ENETUNREACH,
  * -EDQUOT, -ENOSPC or -ENOMEM, with a sentence for people in `why`. */

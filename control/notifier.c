@@ -199,7 +199,7 @@ notifier_channel(int *ours, int *theirs)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0)
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
 	/* Nothing is ever read here: what the application would send is refused by the kernel. */
 	if (shutdown(pair[0], SHUT_RD) != 0) {

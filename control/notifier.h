@@ -27,7 +27,7 @@ int notifier_add(struct notifier *n, const struct segment *segment, const struct
 void notifier_remove(struct notifier *n, const struct segment *segment);
 
 /* Makes the pair that carries wake-ups: *ours is written by the thread, *theirs goes to the
- * application, which sleeps until it is readable and takes 8 bytes per wake-up. A socket pair, not
+ * application, which sleeps until it is readable and then reads it empty. A socket pair, not
  * an eventfd: the two ends of an eventfd share one O_NONBLOCK flag, so that an application could
  * clear it and make the notifier, and with it everybody's wake-ups, wait. 0 or a negative errno. */
 int notifier_channel(int *ours, int *theirs);

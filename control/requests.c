@@ -59,57 +59,6 @@ name_valid(const char name[NAME_BYTES])
 	return true;
 }
 
-static struct identity
-identity_from_message(const struct message_identity *m)
-{
-	struct identity id = {
-		.local = { .address.family = m->family, .length = m->local_length },
-		.port_first = m->port_first,
-		.port_last = m->port_last,
-		.remote_port = m->remote_port,
-		.zone = m->zone,
-		.proto = m->proto,
-		.connected = m->connected != 0,
-	};
-
-	memcpy(id.local.address.bytes, m->local, sizeof(m->local));
-	return id;
-}
-
-static struct message_identity
-identity_to_message(const struct identity *id)
-{
-	struct message_identity m = {
-		.family = id->connected ? id->remote.family : id->local.address.family,
-		.local_length = id->local.length,
-		.proto = id->proto,
-		.connected = id->connected,
-		.port_first = id->port_first,
-		.port_last = id->port_last,
-		.remote_port = id->remote_port,
-		.zone = id->zone,
-	};
-
-	memcpy(m.local, id->local.address.bytes, sizeof(m.local));
-	memcpy(m.remote, id->remote.bytes, sizeof(m.remote));
-	return m;
-}
-
-/* The message has one family for both ends: of a connected identity whose local address is all
- * zeros the local end is left to berthd. */
-static struct identity
-connected_from_message(const struct message_identity *m)
-{
-	static const uint8_t zero[16];
-	struct identity id = identity_from_message(m);
-
-	id.remote.family = m->family;
-	memcpy(id.remote.bytes, m->remote, sizeof(m->remote));
-	if (memcmp(m->local, zero, sizeof(zero)) == 0)
-		id.local = (struct prefix){ .address.family = FAMILY_ANY };
-	return id;
-}
-
 static struct app_port *
 own_port(const struct app *app, uint32_t id)
 {
@@ -197,19 +146,21 @@ bind_port(struct app *app, const struct message_request *q, const struct identit
 	if (rc != 0)
 		return;
 	r->id = b->id;
-	r->identity = identity_to_message(&b->identity);
+	message_identity_pack(&b->identity, &r->identity);
 	app->answer_waits = true;
 }
 
 static unsigned
 serve_bind(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
 {
-	const struct identity identity = identity_from_message(&q->identity);
+	struct identity identity;
 
 	(void)fds;
 	if ((q->flags & ~(uint32_t)MESSAGE_BIND_SHARED) != 0)
 		answer_status(r, -EINVAL, "a flag of the bind request is unknown");
-	else if (q->identity.connected != 0)
+	else if (message_identity_unpack(&q->identity, false, &identity) != 0)
+		answer_status(r, -EINVAL, "that is no socket identity");
+	else if (identity.connected)
 		answer_status(r, -EINVAL, "a connected identity is made by connect, not by bind");
 	else
 		bind_port(app, q, &identity, r);
@@ -219,13 +170,13 @@ serve_bind(struct app *app, const struct message_request *q, struct message_repl
 static unsigned
 serve_connect(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
 {
-	const struct identity identity = connected_from_message(&q->identity);
+	struct identity identity;
 
 	(void)fds;
 	if (q->flags != 0)
 		answer_status(r, -EINVAL, "a flag of the connect request is unknown");
-	else if (q->identity.connected != 1)
-		answer_status(r, -EINVAL, "connect needs a connected identity");
+	else if (message_identity_unpack(&q->identity, true, &identity) != 0 || !identity.connected)
+		answer_status(r, -EINVAL, "connect needs a remote address and a remote port");
 	else
 		bind_port(app, q, &identity, r);
 	return 0;
