@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bindings.h: the registry of bindings: who may own which socket identity. Served by bindings.c,
+ * permission.c.
+ *
+ * B1  Of two bindings that bind_conflicts() calls the same sockets, one owner has both only as
+ *     members of a group (MESSAGE_BIND_SHARED on each, one uid).
+ * B2  A single port that one uid has bound is not bound more specifically by another, as Linux
+ *     refuses it without SO_REUSEADDR; ranges give way to anything more specific. Flows that live
+ *     stay with their owner in any case: workers keep them until that port is gone.
+ * B3  Ids grow; none is 0 or names two live bindings.
+ *
+ * Plain memory; the control thread alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/abi/message.h"
+#include "common/base/identity.h"
+#include "config/config.h"
+#include "control/credentials.h"
+#include "dataplane/bind/bind.h"
+#include "dataplane/link.h"
+
+struct binding {
+	uint32_t id;
+	struct identity identity;
+	bool shared;     /* a member of a group, if only of itself */
+	uint16_t weight; /* 1..255 */
+	port_ref port;
+	uint32_t app;
+	pid_t pid;
+	uid_t uid;
+	char port_name[NAME_BYTES];
+	char app_name[NAME_BYTES];
+};
+
+struct bindings_options {
+	uid_t daemon_uid;         /* may, like root, bind addresses that are not ours */
+	uint32_t quota;           /* bindings per uid */
+	uint16_t ephemeral_first; /* 1..ephemeral_last */
+	uint16_t ephemeral_last;
+	const struct link_set *links; /* borrowed */
+	uint16_t grants_count;
+	const struct config_grant *grants; /* borrowed */
+};
+
+struct bindings;
+
+int bindings_create(const struct bindings_options *options, struct bindings **out);
+void bindings_destroy(struct bindings *b);
+
+/* Binds `want->identity` for the port that the other fields of `want` describe (id is ignored).
+ * `asker` is who asks: its rights count, while the quota is that of want->uid. A connected identity
+ * may leave local.length 0, to get the address of the link that leads to the
+ * remote, and port_first 0, to get an ephemeral port. On 0 *out points at the new binding, valid
+ * until the registry changes. Else -EINVAL, -EACCES, -EADDRINUSE, -EADDRNOTAVAIL, -ENETUNREACH,
+ * -EDQUOT, -ENOSPC or -ENOMEM, with a sentence for people in `why`. */
+int bindings_add(struct bindings *b, const struct binding *want, const struct credentials *asker,
+		 const struct binding **out, char why[MESSAGE_TEXT_BYTES]);
+
+/* False: there is none with this id. */
+bool bindings_remove(struct bindings *b, uint32_t id);
+/* Returns how many were removed. */
+uint32_t bindings_remove_port(struct bindings *b, port_ref port);
+
+uint32_t bindings_count(const struct bindings *b);
+/* In order of age; `i` below bindings_count(). */
+const struct binding *bindings_at(const struct bindings *b, uint32_t i);
+const struct binding *bindings_find(const struct bindings *b, uint32_t id);
+
+/* Writes all rules, bindings_count() of them. */
+void bindings_rules(const struct bindings *b, struct bind_rule *rules);
+
+/* Whether `who` may own all transport ports of the range (rule T7). Pure. */
+bool permission_ports(const struct config_grant *grants, uint16_t grants_count,
+		      const struct credentials *who, uint8_t proto, uint16_t port_first,
+		      uint16_t port_last);

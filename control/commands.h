@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* commands.h: what may be asked over control.sock. Served by commands.c.
+ *
+ * A request is one line with a JSON object: {"command":"ports", ...arguments}. The answer is one
+ * line: {"ok":true, ...} or {"ok":false,"error":"a sentence","code":"refused|denied|usage"}. The
+ * control thread alone. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control/apps.h"
+#include "control/flows.h"
+#include "control/neighbours.h"
+
+#define COMMAND_BYTES_MAX (64u << 10)
+
+struct command_context {
+	struct dataplane *dp;
+	struct apps *apps;
+	struct bindings *bindings;
+	struct neighbours *neighbours;
+	const char *version;
+	const char *memory; /* "hugepages" or "ordinary" */
+	uint64_t started_ms;
+	uid_t daemon_uid; /* may, like root, make changes */
+};
+
+/* Carries out the request in `bytes` at `line` for `asker`. Returns the answer, the caller's to
+ * release; NULL with *dump set: the answer comes from flow_dump_next() and the dump is the
+ * caller's; NULL with *dump NULL: no memory for an answer. */
+json_t *command_run(const struct command_context *c, const struct credentials *asker,
+		    const char *line, size_t bytes, struct flow_dump **dump);
+
+/* The answer to a request that was not carried out. */
+json_t *command_refusal(const char *code, const char *error);
