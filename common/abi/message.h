@@ -19,9 +19,8 @@
 enum message_type {
 	/* Reply: fds[0] SEGMENT_APP, fds[1] SEGMENT_APP_PEER. */
 	MESSAGE_HELLO = 1,
-	/* Reply: fds[0] SEGMENT_PORT, fds[1] SEGMENT_PORT_PEER, fds[2] the wake descriptor: it
-	 * polls readable once berthd woke the application, and one read of 8 or more bytes quiets
-	 * it. */
+	/* Reply: fds[0] SEGMENT_PORT, fds[1] SEGMENT_PORT_PEER, fds[2] the wake descriptor, which
+	 * becomes readable when berthd wakes the application; reads of 8 bytes empty it. */
 	MESSAGE_PORT_OPEN = 2,
 	MESSAGE_PORT_CLOSE = 3,
 	MESSAGE_BIND = 4,
