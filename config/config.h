@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config.h: the configuration file as a validated plain struct. Served by load.c, table.c. */
+/* config.h: the configuration file as a validated plain struct. Served by load.c and print.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 #include "common/base/identity.h"
 #include "common/base/limits.h"
 
-#define CONFIG_TEXT_BYTES 256
+#define CONFIG_TEXT_BYTES         256
+#define CONFIG_LINK_ADDRESSES_MAX 16
 
 enum config_memory_mode {
 	CONFIG_MEMORY_AUTO,      /* hugepages when free ones are there, else ordinary pages */
@@ -35,22 +36,24 @@ enum config_device_kind {
 	CONFIG_DEVICE_INTERFACE, /* kernel interface name, taken over through af_packet */
 };
 
-/* One network on a nic: untagged, or one VLAN. */
+/* One network on a nic: untagged, or one VLAN. Every nic has its untagged link, also without
+ * addresses; its VLANs follow that link in config.links. No two links of a nic share a zone. */
 struct config_link {
 	uint16_t nic;  /* index in config.nics */
 	uint16_t vlan; /* 0: untagged */
 	uint16_t zone;
 	uint16_t addresses_count;
-	struct prefix addresses[16]; /* ours, with the on-link prefix length */
-	struct address gateway[2];   /* [0] IPv4, [1] IPv6; FAMILY_ANY: none */
+	struct prefix
+		addresses[CONFIG_LINK_ADDRESSES_MAX]; /* ours, with the on-link prefix length */
+	struct address gateway[2];                    /* [0] IPv4, [1] IPv6; FAMILY_ANY: none */
 };
 
 struct config_nic {
 	char name[NAME_BYTES];
 	enum config_device_kind device_kind;
-	char device[CONFIG_TEXT_BYTES];
-	uint16_t queues;         /* rx/tx queue pairs, 1..workers_count */
-	uint16_t rx_descriptors; /* per queue */
+	char device[CONFIG_TEXT_BYTES]; /* PCI addresses in lower case */
+	uint16_t queues;                /* rx/tx queue pairs, 1..workers_count */
+	uint16_t rx_descriptors;        /* per queue */
 	uint16_t tx_descriptors;
 	uint16_t mtu; /* MTU_MIN..MTU_MAX */
 	bool promiscuous;
@@ -121,5 +124,9 @@ struct config {
  * safe. */
 int config_load(const char *path, struct config *out, FILE *errors);
 
-/* Writes the JSON Schema of the file to `out`; from the same table that config_load() checks by. */
+/* Writes the JSON Schema (draft 2020-12) of the file to `out`, from the same table that
+ * config_load() checks by. 0, or -EIO when `out` does not take it. */
 int config_schema_print(FILE *out);
+
+/* Writes docs/configuration.md, the reference of all keys, from that table. 0 or -EIO. */
+int config_manual_print(FILE *out);

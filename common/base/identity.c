@@ -92,10 +92,12 @@ static const char *
 local_normalize(bool has_length, struct prefix *local)
 {
 	static const uint8_t zero[16];
+	const unsigned full = local->address.family == FAMILY_IPV4 ? 32 : 128;
 
-	if (memcmp(local->address.bytes, zero, sizeof(zero)) == 0 && local->length != 0) {
+	if (memcmp(local->address.bytes, zero, sizeof(zero)) == 0 && local->length == full) {
 		if (has_length)
-			return "the zero address means any address and takes no length but 0";
+			return "the zero address is nobody's alone; without a length it means any "
+			       "address";
 		local->length = 0;
 	}
 	address_mask(&local->address, local->length);

@@ -28,8 +28,9 @@ struct identity {
  *                               udp/+:49152-65535, tcp/[2001:db8::]/32:http@7,
  *                               udp/198.51.100.0/24:*
  * where + stands for an asterisk, because C ends the comment there: any address of both families.
- * 0.0.0.0 and [::] are any address of one: length 0; they take no other. An IPv6 prefix length may
- * stand inside or after the brackets. Address bits past the length are cleared.
+ * 0.0.0.0 and [::] without a length are any address of one family: length 0; their full length is
+ * refused. An IPv6 prefix length may stand inside or after the brackets. Address bits past the
+ * length are cleared.
  * PORT is a number, a first-last range, an asterisk, or a name of /etc/services for that protocol.
  * May read files; not for the packet path. On failure returns -EINVAL, leaves *out untouched and
  * points *why (if not NULL) at a constant sentence that says what is wrong and what would be right.

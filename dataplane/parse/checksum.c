@@ -36,13 +36,23 @@ checksum_add(const uint8_t *data, size_t bytes, uint32_t sum)
 	}
 	for (; bytes >= 8; bytes -= 8, data += 8)
 		a += halves(word_load(data));
-	if (bytes != 0) {
-		/* Bytes that are not there count as zeros. */
-		uint64_t last = 0;
+	/* The rest in pieces of fixed size; a last odd byte is the first of its pair. */
+	if (bytes & 4) {
+		uint32_t v;
 
-		memcpy(&last, data, bytes);
-		b += halves(last);
+		memcpy(&v, data, sizeof(v));
+		b += v;
+		data += sizeof(v);
 	}
+	if (bytes & 2) {
+		uint16_t v;
+
+		memcpy(&v, data, sizeof(v));
+		b += v;
+		data += sizeof(v);
+	}
+	if (bytes & 1)
+		b += *data;
 	a = halves(a) + halves(b);
 	a = halves(a);
 	a = (a & 0xffff) + (a >> 16);

@@ -87,30 +87,28 @@ next_is_extension(uint8_t next)
 }
 
 enum drop_reason
-ipv6_chain_walk(const uint8_t *ip, uint32_t bytes, struct ipv6_chain *out)
+ipv6_chain_walk(const uint8_t *ip, uint32_t bytes, struct ipv6_chain *chain)
 {
-	struct ipv6_chain chain = { .l4_offset = IPV6_BYTES, .proto = ip[6] };
-
-	for (unsigned i = 0; next_is_extension(chain.proto); i++) {
-		const uint8_t *header = ip + chain.l4_offset;
-		const uint32_t room = bytes - chain.l4_offset;
+	*chain = (struct ipv6_chain){ .l4_offset = IPV6_BYTES, .proto = ip[6] };
+	for (unsigned i = 0; next_is_extension(chain->proto); i++) {
+		const uint8_t *header = ip + chain->l4_offset;
+		const uint32_t room = bytes - chain->l4_offset;
 		enum drop_reason reason;
 		uint32_t length;
 
-		if (i == EXT_HEADERS_MAX || (chain.proto == NEXT_HOP_BY_HOP && i > 0))
+		if (i == EXT_HEADERS_MAX || (chain->proto == NEXT_HOP_BY_HOP && i > 0))
 			return DROP_IPV6_EXT_CHAIN;
 		if (room < 8)
 			return DROP_IPV6_EXT_TRUNCATED;
-		reason = header_check(chain.proto, header, room, &length, &chain);
+		reason = header_check(chain->proto, header, room, &length, chain);
 		if (reason != DROP_NONE)
 			return reason;
-		chain.proto = header[0];
-		chain.l4_offset += length;
+		chain->proto = header[0];
+		chain->l4_offset += length;
 		/* What follows the header of a later fragment is the middle of something. */
-		if (chain.fragment_offset != 0)
+		if (chain->fragment_offset != 0)
 			break;
 	}
-	*out = chain;
 	return DROP_NONE;
 }
 

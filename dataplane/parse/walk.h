@@ -25,8 +25,9 @@ enum drop_reason ipv4_walk(const uint8_t *frame, uint32_t end, unsigned flags, s
 enum drop_reason ipv6_walk(const uint8_t *frame, uint32_t end, unsigned flags, struct packet *p);
 
 /* Follows the extension headers of the IPv6 packet at `ip`, of which `bytes` >= 40 may be read.
- * Stops in front of the first header that is none, and behind the header of a later fragment. */
-enum drop_reason ipv6_chain_walk(const uint8_t *ip, uint32_t bytes, struct ipv6_chain *out);
+ * Stops in front of the first header that is none, and behind the header of a later fragment.
+ * *chain means nothing after a refusal. */
+enum drop_reason ipv6_chain_walk(const uint8_t *ip, uint32_t bytes, struct ipv6_chain *chain);
 
 enum drop_reason tcp_walk(const uint8_t *frame, unsigned flags, struct packet *p);
 enum drop_reason udp_walk(const uint8_t *frame, unsigned flags, struct packet *p);

@@ -38,6 +38,9 @@ Test(identity, reads_and_writes_each_form)
 		  FAMILY_IPV4, 24, 1, 65535, 4095 },
 		{ "Tcp/[2001:DB8:0:0::1/128]:http-alt@0", "tcp/[2001:db8::1]:8080", PROTO_TCP,
 		  FAMILY_IPV6, 128, 8080, 8080, 0 },
+		{ "udp/0.0.0.7/1:1-65535", "udp/0.0.0.0/1:*", PROTO_UDP, FAMILY_IPV4, 1, 1, 65535,
+		  0 },
+		{ "tcp/[::1/64]:80", "tcp/[::]/64:80", PROTO_TCP, FAMILY_IPV6, 64, 80, 80, 0 },
 		{ "tcp/203.0.113.255/25:5-5", "tcp/203.0.113.128/25:5", PROTO_TCP, FAMILY_IPV4, 25,
 		  5, 5, 0 },
 	};
@@ -95,7 +98,7 @@ Test(identity, refuses_each_mistake_in_words)
 		{ "tcp/+:80", "address" },
 		{ "tcp/localhost:80", "address" },
 		{ "tcp/0.0.0.0/32:80", "zero" },
-		{ "tcp/[::]/64:80", "zero" },
+		{ "tcp/[::]/128:80", "zero" },
 		{ "tcp/*:0", "65535" },
 		{ "tcp/*:65536", "65535" },
 		{ "tcp/*:99999999999", "65535" },

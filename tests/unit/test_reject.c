@@ -216,10 +216,15 @@ Test(reject, rate_limit)
 		{ 1000, 50 }, /* full at the start */
 		{ 1000, 0 },  /* the clock stands */
 		{ 1019, 0 },  /* 20 ms for each */
-		{ 1020, 1 },        { 1040, 1 },       { 1140, 5 }, { 900, 0 }, /* backwards */
-		{ 1160, 1 },  /* and on: nothing is given twice */
-		{ 9000, 50 }, /* no more than one second's worth */
-		{ UINT64_MAX, 50 }, { UINT64_MAX, 0 },
+		{ 1020, 1 },
+		{ 1040, 1 },
+		{ 1140, 5 },
+		{ 900, 0 },                         /* backwards */
+		{ 1160, 1 },                        /* and on: nothing is given twice */
+		{ 9000, 50 },                       /* no more than one second's worth */
+		{ 9000 + (UINT64_C(1) << 63), 50 }, /* times 50 is 0 in 64 bits */
+		{ UINT64_MAX, 50 },
+		{ UINT64_MAX, 0 },
 	};
 	struct reject_limit limit;
 

@@ -247,6 +247,7 @@ Test(respond, discovery_rules)
 		{ "no target", -EINVAL, 135, 0, 15 },
 		{ "target multicast", -EINVAL, 135, 0, 24, 0, 0, 8, 0xff },
 		{ "option of length 0", -EINVAL, 135, 0, 24, 0, 0, 25, 0 },
+		{ "other option of length 0", -EINVAL, 136, 0, 24, 0, 0, 25, 0 },
 		{ "option past the end", -EINVAL, 135, 0, 24, 0, 0, 25, 2 },
 		{ "option cut off", -EINVAL, 135, 0, 17 },
 		{ "unknown option", 0, 135, 0, 24, 0, 0, 24, 14 },

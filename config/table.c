@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* table.c: the table of configuration keys, and finding keys in it. */
+#include "config/table.h"
+
+#include <string.h>
+
+#include "common/base/check.h"
+#include "config/config.h"
+
+#define FIELD(where, type, member)                                    \
+	.place = (where), .offset = (uint32_t)offsetof(type, member), \
+	.width = (uint8_t)sizeof(((type *)0)->member)
+#define IN_CONFIG(member) FIELD(TABLE_CONFIG, struct config, member)
+#define IN_NIC(member)    FIELD(TABLE_NIC, struct config_nic, member)
+#define IN_LINK(member)   FIELD(TABLE_LINK, struct config_link, member)
+
+/* The two halves of a NAME: how it looks to the machine and to people. */
+#define NAME_PATTERN "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+#define NAME_SHAPE   "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+
+#define SECONDS_MAX  2000000 /* milliseconds of it fit 31 bits, so timers may wrap */
+
+// clang-format off
+const struct table_key table_keys[] = {
+	{ "memory", TABLE_MAP, .help = "Where packet buffers come from." },
+	{ "memory.mode", TABLE_CHOICE, .standard = "auto", .words = "auto|hugepages|ordinary",
+	  IN_CONFIG(memory.mode),
+	  .help = "auto takes hugepages when enough free ones are there and ordinary pages "
+		  "otherwise; hugepages refuses to start without; ordinary never uses them." },
+	{ "memory.megabytes", TABLE_NUMBER, 32, 1048576, .standard = "auto", .words = "auto",
+	  IN_CONFIG(memory.megabytes),
+	  .help = "Memory reserved at start for buffers and devices, in MiB. auto counts what "
+		  "the buffers need." },
+	{ "memory.buffers", TABLE_NUMBER, 1024, 16777216, .standard = "auto", .words = "auto",
+	  IN_CONFIG(memory.buffers),
+	  .help = "Packet buffers in all. auto counts what queues and workers can hold at once. "
+		  "net_pcap with infinite_rx=1 keeps its whole capture in them: add as many as "
+		  "it has packets, for each queue." },
+
+	{ "workers", TABLE_MAP, .help = "The threads that move packets." },
+	{ "workers.cores", TABLE_NUMBERS, 0, 1023, .standard = "auto", .words = "auto",
+	  .items_max = WORKERS_MAX,
+	  .help = "One worker is pinned to each core of the list. auto is one worker on the last "
+		  "core that this process may use." },
+	{ "workers.idle", TABLE_MAP, .help = "What a worker does when no packet comes." },
+	{ "workers.idle.mode", TABLE_CHOICE, .standard = "sleep", .words = "poll|sleep",
+	  IN_CONFIG(idle.mode),
+	  .help = "poll spins for ever: the least latency, a whole core. sleep rests for sleep-us "
+		  "after empty-polls empty polls in a row." },
+	{ "workers.idle.empty-polls", TABLE_NUMBER, 1, 1000000, .standard = "256",
+	  IN_CONFIG(idle.empty_polls),
+	  .help = "Empty polls in a row before a worker rests." },
+	{ "workers.idle.sleep-us", TABLE_NUMBER, 1, 10000, .standard = "50",
+	  IN_CONFIG(idle.sleep_us),
+	  .help = "Length of a rest, in microseconds." },
+
+	{ "flows", TABLE_MAP, .help = "The flow table." },
+	{ "flows.capacity", TABLE_NUMBER, 1024, 134217728, .standard = "262144",
+	  IN_CONFIG(flows_capacity),
+	  .help = "Flows that each worker can hold." },
+	{ "flows.timeouts", TABLE_MAP,
+	  .help = "Seconds without a packet after which a flow is forgotten." },
+	{ "flows.timeouts.tcp-opening", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "240",
+	  IN_CONFIG(timeouts.tcp_opening),
+	  .help = "TCP before both sides have agreed (RFC 5382: at least 240)." },
+	{ "flows.timeouts.tcp-established", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "7440",
+	  IN_CONFIG(timeouts.tcp_established),
+	  .help = "TCP in use (RFC 5382: at least 7440)." },
+	{ "flows.timeouts.tcp-closing", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "240",
+	  IN_CONFIG(timeouts.tcp_closing),
+	  .help = "TCP after a FIN (RFC 5382: at least 240)." },
+	{ "flows.timeouts.udp-new", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "120",
+	  IN_CONFIG(timeouts.udp_new),
+	  .help = "UDP before an answer (RFC 4787: at least 120)." },
+	{ "flows.timeouts.udp-stream", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "300",
+	  IN_CONFIG(timeouts.udp_stream),
+	  .help = "UDP after an answer (RFC 4787 recommends 300)." },
+	{ "flows.timeouts.icmp", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "60",
+	  IN_CONFIG(timeouts.icmp),
+	  .help = "ICMP queries (RFC 5508: at least 60)." },
+
+	{ "nics", TABLE_MAPS, 1, NICS_MAX, .flags = TABLE_REQUIRED,
+	  .help = "The devices that berthd drives. The only key without a default." },
+	{ "nics[].name", TABLE_TEXT, 1, NAME_BYTES - 1, .pattern = NAME_PATTERN,
+	  .shape = NAME_SHAPE ", for example wan", .flags = TABLE_REQUIRED, IN_NIC(name),
+	  .help = "What you call the nic; all tools show it." },
+	{ "nics[].interface", TABLE_TEXT, 1, 15, .pattern = NAME_PATTERN,
+	  .shape = "a network interface of the kernel, for example eth1", .flags = TABLE_ONE_OF,
+	  .help = "A network interface of the kernel, shared with it through af_packet. Exactly "
+		  "one of interface, pci and vdev names the device." },
+	{ "nics[].pci", TABLE_TEXT, 1, 31,
+	  .pattern = "^[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f][.][0-7]$",
+	  .shape = "a PCI address, for example 0000:3b:00.0", .flags = TABLE_ONE_OF,
+	  .help = "A PCI device, taken over from the kernel." },
+	{ "nics[].vdev", TABLE_TEXT, 1, CONFIG_TEXT_BYTES - 1,
+	  .pattern = "^net_[a-z][A-Za-z0-9_]*(,[a-z][A-Za-z0-9_-]*(=[^, ]*)?)*$",
+	  .shape = "a DPDK device with its arguments, for example net_null0,size=60",
+	  .flags = TABLE_ONE_OF,
+	  .help = "A virtual DPDK device with its arguments." },
+	{ "nics[].queues", TABLE_NUMBER, 1, WORKERS_MAX, .standard = "1", IN_NIC(queues),
+	  .help = "Receive and transmit queue pairs; at most one per worker." },
+	{ "nics[].rx-descriptors", TABLE_NUMBER, 64, 16384, .standard = "1024",
+	  IN_NIC(rx_descriptors),
+	  .help = "Packets that a receive queue holds before it loses some." },
+	{ "nics[].tx-descriptors", TABLE_NUMBER, 64, 16384, .standard = "1024",
+	  IN_NIC(tx_descriptors),
+	  .help = "Packets that a transmit queue holds." },
+	{ "nics[].mtu", TABLE_NUMBER, MTU_MIN, MTU_MAX, .standard = "1500", IN_NIC(mtu),
+	  .help = "Largest IP packet, in bytes, without Ethernet header and VLAN tags." },
+	{ "nics[].promiscuous", TABLE_FLAG, .standard = "false", IN_NIC(promiscuous),
+	  .help = "Receive frames to any Ethernet address." },
+	{ "nics[].checksum", TABLE_CHOICE, .standard = "verify", .words = "ignore|verify",
+	  IN_NIC(checksum_verify),
+	  .help = "verify drops packets with a wrong transport checksum; ignore takes them as "
+		  "good, for traffic that was captured before the sender's device filled it in." },
+	{ "nics[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .standard = "0", IN_LINK(zone),
+	  .help = "Address space of the untagged traffic; equal addresses in different zones "
+		  "have nothing to do with each other." },
+	{ "nics[].addresses", TABLE_TEXTS, 1, 49, .items_max = CONFIG_LINK_ADDRESSES_MAX,
+	  .shape = "an address with its prefix length, for example 192.0.2.10/24 or "
+		   "2001:db8::10/64",
+	  .help = "Own addresses of the untagged traffic, each with the length of the on-link "
+		  "prefix." },
+	{ "nics[].gateways", TABLE_TEXTS, 1, 45, .items_max = 2,
+	  .shape = "an address, for example 192.0.2.1 or fe80::1",
+	  .help = "Next hop of everything that is not on-link; one per address family." },
+	{ "nics[].vlans", TABLE_MAPS, 1, LINKS_MAX - 1,
+	  .help = "The tagged networks on the nic." },
+	{ "nics[].vlans[].id", TABLE_NUMBER, 1, 4094, .flags = TABLE_REQUIRED, IN_LINK(vlan),
+	  .help = "VLAN tag." },
+	{ "nics[].vlans[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, IN_LINK(zone),
+	  .help = "Address space of the VLAN. Without it, the number of the VLAN." },
+	{ "nics[].vlans[].addresses", TABLE_TEXTS, 1, 49, .items_max = CONFIG_LINK_ADDRESSES_MAX,
+	  .shape = "an address with its prefix length, for example 192.0.2.10/24 or "
+		   "2001:db8::10/64",
+	  .help = "Own addresses in the VLAN." },
+	{ "nics[].vlans[].gateways", TABLE_TEXTS, 1, 45, .items_max = 2,
+	  .shape = "an address, for example 192.0.2.1 or fe80::1",
+	  .help = "Next hops in the VLAN; one per address family." },
+
+	{ "unmatched", TABLE_CHOICE, .standard = "drop", .words = "drop|reject|kernel",
+	  IN_CONFIG(unmatched),
+	  .help = "What happens to packets that no binding wants: drop counts them by name, "
+		  "reject answers TCP RST or ICMP port unreachable, kernel hands them to "
+		  "kernel.interface." },
+	{ "reject-per-second", TABLE_NUMBER, 1, 1000000, .standard = "1000",
+	  IN_CONFIG(reject_per_second),
+	  .help = "Most rejections that each worker sends in a second; the rest is dropped." },
+	{ "responder", TABLE_FLAG, .standard = "true", IN_CONFIG(responder),
+	  .help = "Answer ARP, neighbour solicitation and echo for own addresses." },
+	{ "kernel", TABLE_MAP, .help = "The way into the kernel of this machine." },
+	{ "kernel.interface", TABLE_TEXT, 0, 15, .standard = "",
+	  .pattern = "^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+	  .shape = "a name for the tap, for example berth0", IN_CONFIG(kernel_interface),
+	  .help = "Name of the tap that berthd makes; empty for none." },
+
+	{ "sockets", TABLE_MAP, .help = "Where applications and tools reach berthd." },
+	{ "sockets.app", TABLE_TEXT, 2, 107, .standard = "/run/berth/app.sock",
+	  .pattern = "^/", .shape = "a path beginning with /", IN_CONFIG(sockets.app_socket),
+	  .help = "Socket of applications." },
+	{ "sockets.control", TABLE_TEXT, 2, 107, .standard = "/run/berth/control.sock",
+	  .pattern = "^/", .shape = "a path beginning with /", IN_CONFIG(sockets.control_socket),
+	  .help = "Socket of berthctl." },
+	{ "sockets.group", TABLE_TEXT, 0, NAME_BYTES - 1, .standard = "",
+	  .shape = "the name of a group", IN_CONFIG(sockets.socket_group),
+	  .help = "Group that may use both sockets; empty for the group that berthd runs with." },
+
+	{ "ephemeral", TABLE_TEXT, 3, 11, .standard = "49152-65535",
+	  .pattern = "^[0-9]{1,5}-[0-9]{1,5}$",
+	  .shape = "a range of ports, for example 49152-65535",
+	  .help = "Local ports for connections that applications open without naming one." },
+
+	{ "quota", TABLE_MAP, .help = "What each user may hold at once." },
+	{ "quota.applications", TABLE_NUMBER, 1, APPS_MAX, .standard = "64",
+	  IN_CONFIG(quota.applications), .help = "Attached applications." },
+	{ "quota.bindings", TABLE_NUMBER, 1, BINDINGS_MAX, .standard = "4096",
+	  IN_CONFIG(quota.bindings), .help = "Bindings." },
+	{ "quota.ring-megabytes", TABLE_NUMBER, 1, 1048576, .standard = "1024",
+	  IN_CONFIG(quota.ring_bytes), .shift = 20,
+	  .help = "Memory of all rings together, in MiB." },
+
+	{ "grants", TABLE_MAPS, 1, GRANTS_MAX,
+	  .help = "Who, besides root, may own ports below 1024." },
+	{ "grants[].user", TABLE_TEXT, 1, NAME_BYTES - 1, .shape = "the name or number of a user, or any",
+	  .flags = TABLE_ONE_OF | TABLE_OR_NUMBER,
+	  .help = "A user by name or number, or any for everyone. Exactly one of user and group "
+		  "is given." },
+	{ "grants[].group", TABLE_TEXT, 1, NAME_BYTES - 1, .shape = "the name or number of a group",
+	  .flags = TABLE_ONE_OF | TABLE_OR_NUMBER,
+	  .help = "A group by name or number." },
+	{ "grants[].ports", TABLE_TEXT, 1, 15,
+	  .pattern = "^((tcp|udp)/)?[0-9]{1,5}(-[0-9]{1,5})?$",
+	  .shape = "tcp/80, udp/1-1023, or 53 for both protocols",
+	  .flags = TABLE_REQUIRED | TABLE_OR_NUMBER,
+	  .help = "A port or a range of ports of one protocol, or of both: tcp/80, udp/1-1023, "
+		  "53." },
+};
+// clang-format on
+const unsigned table_keys_count = array_length(table_keys);
+
+/* The part of `path` below the map `parent`, or NULL when it lies elsewhere or deeper. */
+static const char *
+name_below(const char *path, const char *parent)
+{
+	const size_t n = strlen(parent);
+
+	if (strncmp(path, parent, n) != 0)
+		return NULL;
+	path += n;
+	if (n > 0 && *path++ != '.')
+		return NULL;
+	return path[strcspn(path, ".[")] == '\0' ? path : NULL;
+}
+
+const struct table_key *
+table_next(const char *path, const struct table_key *key)
+{
+	for (key = key == NULL ? table_keys : key + 1; key < table_keys + table_keys_count; key++)
+		if (name_below(key->path, path) != NULL)
+			return key;
+	return NULL;
+}
+
+const struct table_key *
+table_find(const char *path, const char *name, size_t name_bytes)
+{
+	const struct table_key *key = NULL;
+
+	while ((key = table_next(path, key)) != NULL) {
+		const char *own = table_name(key);
+
+		if (strlen(own) == name_bytes && memcmp(own, name, name_bytes) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+const char *
+table_name(const struct table_key *key)
+{
+	const char *dot = strrchr(key->path, '.');
+
+	return dot == NULL ? key->path : dot + 1;
+}
+
+#define SLIP_BYTES 32 /* no key is longer; longer words are near to none */
+
+/* Insertions, deletions and replacements that make `b` of `a`; '_' is as good as '-' and case does
+ * not count, since these are the likeliest slips. */
+static unsigned
+edit_distance(const char *a, const char *b)
+{
+	unsigned row[SLIP_BYTES + 1];
+	const size_t n = strlen(b);
+
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 0; a[i] != '\0'; i++) {
+		const char lower = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 32) : a[i];
+		const char c = lower == '_' ? '-' : lower;
+		unsigned diagonal = row[0];
+
+		row[0] = i + 1;
+		for (unsigned j = 0; j < n; j++) {
+			const unsigned replaced = diagonal + (c != b[j]);
+			const unsigned dropped = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+
+			diagonal = row[j + 1];
+			row[j + 1] = replaced < dropped ? replaced : dropped;
+		}
+	}
+	return row[n];
+}
+
+const struct table_key *
+table_nearest(const char *path, const char *name)
+{
+	const struct table_key *best = NULL, *key = NULL;
+	unsigned best_distance;
+
+	if (strlen(name) > SLIP_BYTES)
+		return NULL;
+	/* A third of the word may be wrong, but at least one and at most three letters. */
+	best_distance = (unsigned)strlen(name) / 3;
+	best_distance = best_distance < 1 ? 2 : best_distance > 3 ? 4 : best_distance + 1;
+	while ((key = table_next(path, key)) != NULL) {
+		const unsigned distance = edit_distance(name, table_name(key));
+
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = key;
+		}
+	}
+	return best;
+}

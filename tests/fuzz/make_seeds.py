@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""make_seeds.py: writes the fuzzers' first inputs, one file each, to OUTPUT/parse and
+OUTPUT/identity. Usage: make_seeds.py OUTPUT"""
+import pathlib
+import struct
+import sys
+
+MACS = bytes.fromhex("02000000000b02000000000a")
+IPV4_A, IPV4_B = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 2])
+IPV6_A = bytes.fromhex("20010db8000000000000000000000000")[:15] + b"\x0a"
+IPV6_B = IPV6_A[:15] + b"\x0b"
+CHECKSUM_AT = {1: 2, 6: 16, 17: 6, 58: 2}
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~total & 0xFFFF)
+
+
+def with_checksum(proto, pseudo, l4):
+    at = CHECKSUM_AT[proto]
+    return l4[:at] + checksum(pseudo + l4) + l4[at + 2:]
+
+
+def ipv4(proto, l4, options=b"", fragment=0x4000):
+    if proto != 1:
+        l4 = with_checksum(proto, IPV4_A + IPV4_B + struct.pack("!HH", proto, len(l4)), l4)
+    else:
+        l4 = with_checksum(proto, b"", l4)
+    header = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, 20 + len(options) + len(l4),
+                         1, fragment, 64, proto, 0) + IPV4_A + IPV4_B + options
+    return header[:10] + checksum(header) + header[12:] + l4
+
+
+def ipv6(proto, l4, chain=b"", first=None):
+    pseudo = IPV6_A + IPV6_B + struct.pack("!II", len(l4), proto)
+    l4 = with_checksum(proto, pseudo, l4)
+    return struct.pack("!IHBB", 0x60000000, len(chain) + len(l4),
+                       proto if first is None else first, 255) + IPV6_A + IPV6_B + chain + l4
+
+
+def ethernet(kind, payload, tags=()):
+    head = MACS
+    for tpid, tci in tags:
+        head += struct.pack("!HH", tpid, tci)
+    return head + struct.pack("!H", kind) + payload
+
+
+def tcp(flags, payload=b""):
+    return struct.pack("!HHIIBBHHH", 40000, 443, 1, 2, 0x60, flags, 512, 0, 0) \
+        + b"\x02\x04\x05\xb4" + payload
+
+
+def udp(payload):
+    return struct.pack("!HHHH", 40000, 53, 8 + len(payload), 0) + payload
+
+
+def icmp(kind, code, rest, body):
+    return struct.pack("!BBHI", kind, code, 0, rest) + body
+
+
+def frames():
+    quote4 = struct.pack("!BBHHHBBH", 0x45, 0, 1500, 0, 0x4000, 64, 17, 0) + IPV4_B + IPV4_A \
+        + struct.pack("!HHHH", 40000, 53, 1480, 0)
+    quote6 = struct.pack("!IHBB", 0x60000000, 16, 58, 64) + IPV6_B + IPV6_A \
+        + icmp(128, 0, 0x12340001, b"")
+    chain = bytes.fromhex("3c00050200000100" "2b00010400000000" "3300040000000000"
+                          "2c040000000000010000000100000000" "0000000000000000"
+                          "1100000000000009")
+    solicit = IPV6_B + bytes.fromhex("010102000000000a")
+    arp = bytes.fromhex("0001080006040001") + MACS[6:] + IPV4_A + bytes(6) + IPV4_B
+    yield "arp", ethernet(0x0806, arp)
+    yield "tcp4", ethernet(0x0800, ipv4(6, tcp(0x18, b"data")))
+    yield "syn4_vlan", ethernet(0x0800, ipv4(6, tcp(0x02)), [(0x8100, 100)])
+    yield "tcp4_options", ethernet(0x0800, ipv4(6, tcp(0x10), bytes.fromhex("0107070400000000")))
+    yield "udp4", ethernet(0x0800, ipv4(17, udp(b"query")))
+    yield "fragment4", ethernet(0x0800, ipv4(17, udp(b"query"), fragment=0x2000))
+    yield "echo4", ethernet(0x0800, ipv4(1, icmp(8, 0, 0x12340001, b"ping")))
+    yield "error4", ethernet(0x0800, ipv4(1, icmp(3, 3, 0, quote4)))
+    yield "tcp6_qinq", ethernet(0x86DD, ipv6(6, tcp(0x02)), [(0x88A8, 1), (0x8100, 2)])
+    yield "udp6", ethernet(0x86DD, ipv6(17, udp(b"query")))
+    yield "udp6_chain", ethernet(0x86DD, ipv6(17, udp(b"query"), chain, 0))
+    yield "echo6", ethernet(0x86DD, ipv6(58, icmp(128, 0, 0x12340001, b"ping")))
+    yield "error6", ethernet(0x86DD, ipv6(58, icmp(1, 4, 0, quote6)))
+    yield "solicit6", ethernet(0x86DD, ipv6(58, icmp(135, 0, 0, solicit)))
+    yield "advertise6", ethernet(0x86DD, ipv6(58, icmp(136, 0, 0x60000000, IPV6_A)))
+
+
+IDENTITIES = [
+    "tcp/192.0.2.10:443", "udp/[2001:db8::1]:domain", "udp/*:49152-65535", "tcp/*:http",
+    "udp/198.51.100.0/24:*", "tcp/[2001:db8::]/32:443@7", "tcp/[2001:db8::/32]:443",
+    "tcp/[::]:80", "tcp/0.0.0.0:80", "tcp/[::ffff:192.0.2.1]:1@4095", "udp/0.0.0.0/0:1-65535",
+]
+
+
+def main():
+    output = pathlib.Path(sys.argv[1])
+    for kind in ("parse", "identity"):
+        (output / kind).mkdir(parents=True, exist_ok=True)
+    for name, frame in frames():
+        # fuzz_parse.c reads flags and a tag before the frame.
+        (output / "parse" / name).write_bytes(b"\0\0\0" + frame)
+    for number, text in enumerate(IDENTITIES):
+        (output / "identity" / f"{number:02}").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
