@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* console.h: the clients of control.sock: lines in, lines out. Served by console.c.
  *
- * Bounded: clients, the length of a request, and the time in which a client takes its answers. */
+ * Bounded: clients, the length of a request, and the time in which a client takes its answers. The
+ * process ignores SIGPIPE. */
 #pragma once
 
 #include <event2/event.h>

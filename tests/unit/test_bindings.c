@@ -177,6 +177,7 @@ Test(bindings, conflicts_are_refused)
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char why[MESSAGE_TEXT_BYTES] = "";
 
+		teardown();
 		setup();
 		cr_assert(eq(int, bind_as(1001, 1, false, cases[i].first, why), 0), "row %u: %s", i,
 			  why);
@@ -185,9 +186,7 @@ Test(bindings, conflicts_are_refused)
 			  "row %u: %s", i, why);
 		if (cases[i].status != 0)
 			cr_assert(strstr(why, "tester (pid 42)") != NULL, "row %u: %s", i, why);
-		teardown();
 	}
-	setup();
 }
 
 /* Goal: a group is one user's, of ports that all asked for it, and bounded.
