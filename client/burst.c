@@ -92,9 +92,9 @@ int
 client_tx_reserve(struct berth *b, uint32_t bytes, uint16_t zone, uint64_t flow, uint32_t spread,
 		  uint8_t **at, uint32_t *ring)
 {
-	/* A handle's top byte names the worker that owns the flow: its ring saves a hand-over. It
+	/* A handle names the worker that owns the flow: its ring saves a hand-over. It
 	 * is a hint, and may come from a former life of berthd. */
-	const uint32_t worker = (uint32_t)(flow >> 56);
+	const uint32_t worker = record_flow_worker(flow);
 	const bool named = flow != 0 && worker < b->rings;
 
 	if (bytes > b->mtu)

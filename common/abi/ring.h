@@ -60,6 +60,14 @@ struct record {
 };
 static_assert(sizeof(struct record) == 32, "half a cache line before the packet");
 
+/* The worker that a flow handle names; may be out of range, as the handle may be anything. An
+ * answer put into that worker's tx ring needs no hand-over. */
+static inline uint16_t
+record_flow_worker(uint64_t flow)
+{
+	return (uint16_t)(flow >> 48);
+}
+
 /* Room that a record with `packet_bytes` takes in a ring. */
 static inline uint32_t
 record_space(uint32_t packet_bytes)

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "common/abi/ring.h"
 #include "common/base/address.h"
 #include "common/base/check.h"
 #include "common/base/seq.h"
@@ -354,7 +355,7 @@ flow_handle(const struct flow_table *t, uint32_t index)
 uint16_t
 flow_handle_worker(uint64_t handle)
 {
-	return (uint16_t)(handle >> 48);
+	return record_flow_worker(handle);
 }
 
 uint32_t
