@@ -9,10 +9,11 @@
 #include "tests/random.h"
 
 #define READERS      2
-#define STABLE       240
-#define CHURNED      480
+#define STABLE       120
+#define CHURNED      240
 #define WRITER_STEPS 300000u
-#define ROUNDS_MIN   500u /* of each reader, however fast the writer is */
+#define ROUNDS_MIN   500u  /* of each reader, however fast the writer is */
+#define PERIODS_MIN  2000u /* of grace, so that slots are reused many times */
 
 struct reader {
 	alignas(CACHE_LINE) _Atomic uint32_t seen; /* grace period it last passed in between work */
@@ -136,18 +137,19 @@ writer_grace(uint32_t *now)
 	flow_limbo_free(table);
 }
 
-static void
+static bool
 writer_insert(const struct flow_key *k)
 {
 	uint32_t index;
 	bool created;
 
 	if (flow_insert(table, k, flow_hash(&test_secret, k), &index, &created) != 0 || !created)
-		return;
+		return false; /* limbo holds all slots in reach (F4) */
 	atomic_store_explicit(&flow_entry_at(table, index)->epoch, mark_of(k),
 			      memory_order_relaxed);
 	atomic_store_explicit(&flow_detail_at(table, index)->bytes[0], (uint64_t)mark_of(k) << 32,
 			      memory_order_relaxed);
+	return true;
 }
 
 static bool
@@ -166,7 +168,8 @@ writer_run(uint64_t seed)
 	struct random random = { seed };
 	uint32_t now = 0;
 
-	for (uint32_t step = 0; step < WRITER_STEPS || !readers_have_worked(); step++) {
+	for (uint32_t step = 0; step < WRITER_STEPS || now < PERIODS_MIN || !readers_have_worked();
+	     step++) {
 		const struct flow_key *k = &churned[random_below(&random, CHURNED)];
 		const uint32_t index = flow_lookup(table, k, flow_hash(&test_secret, k));
 
@@ -187,10 +190,10 @@ keys_make(void)
 
 	for (unsigned i = 0; i < CHURNED; i++) {
 		churned[i] = flow_key_of_home(table, 20 + i % 8, &n);
-		writer_insert(&churned[i]);
+		cr_assert(writer_insert(&churned[i]));
 		if (i % 2 == 0) {
 			stable[i / 2] = flow_key_of_home(table, 20 + i / 2 % 8, &n);
-			writer_insert(&stable[i / 2]);
+			cr_assert(writer_insert(&stable[i / 2]));
 		}
 	}
 }
