@@ -12,7 +12,7 @@
 #define READERS      2
 #define STABLE       120
 #define CHURNED      240
-#define WRITER_STEPS 300000u
+#define WRITER_STEPS 40000u
 #define ROUNDS_MIN   500u /* of each reader, however fast the writer is */
 #define PERIODS_MIN  400u /* of grace, so that slots are reused many times */
 #define REUSES_MIN   10u  /* of some slot */
