@@ -562,7 +562,7 @@ Test(bind, largest_tables)
 			const struct flow_key p =
 				shape == 2   ? packet4_to(192, (uint8_t)(i >> 8), (uint8_t)i, 1, 5)
 				: shape == 1 ? packet4_to(192, 0, 2, 1,
-							  i % 2 == 0 ? rules[i].identity.port_first
+							  i % 2 == 1 ? rules[i].identity.port_first
 								     : rules[i].identity.port_last)
 					     : packet4_to(192, 0, 2, 1, (uint16_t)(i + 1));
 
