@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* daemon.c: the order in which berthd starts, and its mirror. */
+#include "control/daemon.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_eal.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "control/apps.h"
+#include "control/commands.h"
+#include "control/console.h"
+#include "control/eal.h"
+#include "control/listen.h"
+#include "control/neighbours.h"
+#include "control/notifier.h"
+#include "control/options.h"
+#include "dataplane/dataplane.h"
+
+static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
+		      sizeof(((struct dataplane_nic_options *)0)->device),
+	      "names of devices fit");
+
+struct daemon {
+	const struct config *config;
+	cpu_set_t cores;  /* those this process may use, before EAL pins anything */
+	sigset_t signals; /* blocked when the process began */
+	struct event_base *base;
+	struct listener *app_socket;
+	struct listener *control_socket;
+	struct eal_arguments eal;
+	struct dataplane *dp;
+	struct bindings *bindings;
+	struct notifier *notifier;
+	struct apps *apps;
+	struct neighbours *neighbours;
+	struct command_context commands;
+	struct console *console;
+	struct event *tick, *poll, *terminate, *interrupt;
+};
+
+static int
+fail(const char *what, int rc)
+{
+	fprintf(stderr, "berthd: %s: %s\n", what, strerror(-rc));
+	return rc;
+}
+
+/* Every port takes a descriptor, every application one. */
+static int
+process_start(struct daemon *d)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (sched_getaffinity(0, sizeof(d->cores), &d->cores) != 0)
+		return fail("the processor cores cannot be listed", -errno);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	return 0;
+}
+
+static int
+loop_start(struct daemon *d)
+{
+	d->base = event_base_new();
+	return d->base != NULL ? 0 : fail("the event loop cannot be made", -ENOMEM);
+}
+
+static void
+loop_stop(struct daemon *d)
+{
+	event_base_free(d->base);
+}
+
+static int
+app_accepted(void *context, int fd)
+{
+	struct daemon *d = context;
+
+	return apps_accept(d->apps, fd);
+}
+
+static int
+control_accepted(void *context, int fd)
+{
+	struct daemon *d = context;
+
+	return console_accept(d->console, fd);
+}
+
+/* Before any device is touched: a second berthd ends here. Who connects waits until all runs. */
+static int
+sockets_start(struct daemon *d)
+{
+	struct listener_options options = {
+		.base = d->base,
+		.path = d->config->sockets.app_socket,
+		.type = SOCK_SEQPACKET,
+		.group = d->config->sockets.socket_group,
+		.accept = app_accepted,
+		.context = d,
+	};
+	int rc = listener_open(&options, &d->app_socket);
+
+	if (rc != 0)
+		return rc;
+	options.path = d->config->sockets.control_socket;
+	options.type = SOCK_STREAM;
+	options.accept = control_accepted;
+	rc = listener_open(&options, &d->control_socket);
+	if (rc != 0)
+		listener_close(d->app_socket);
+	return rc;
+}
+
+static void
+sockets_stop(struct daemon *d)
+{
+	listener_close(d->control_socket);
+	listener_close(d->app_socket);
+}
+
+/* EAL's threads inherit a mask without signals, which are the control thread's. EAL also pins this
+ * thread; it gets back all its cores, and the notifier inherits them. */
+static int
+eal_start(struct daemon *d)
+{
+	sigset_t all;
+	int rc = eal_preflight(d->config, stderr);
+
+	if (rc != 0)
+		return rc;
+	rc = eal_arguments(d->config, &d->eal);
+	if (rc != 0)
+		return fail("the arguments of DPDK cannot be made", rc);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &d->signals);
+	rc = rte_eal_init(d->eal.argc, d->eal.argv) < 0 ? -EIO : 0;
+	pthread_sigmask(SIG_SETMASK, &d->signals, NULL);
+	if (rc != 0)
+		return fail("DPDK did not start", rc);
+	rc = pthread_setaffinity_np(pthread_self(), sizeof(d->cores), &d->cores);
+	return rc == 0 ? 0 : fail("the control thread stays on one core", -rc);
+}
+
+static void
+eal_stop(struct daemon *d)
+{
+	(void)d;
+	rte_eal_cleanup();
+}
+
+static int
+dataplane_prepare(struct daemon *d)
+{
+	struct dataplane_options options;
+
+	options_from_config(d->config, &options);
+	for (uint16_t i = 0; i < options.nics_count; i++)
+		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
+	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
+	options.buffers = d->eal.buffers;
+	return dataplane_create(&options, &d->dp);
+}
+
+static void
+dataplane_end(struct daemon *d)
+{
+	dataplane_destroy(d->dp);
+}
+
+static int
+bindings_start(struct daemon *d)
+{
+	const struct bindings_options options = {
+		.daemon_uid = geteuid(),
+		.quota = d->config->quota.bindings,
+		.ephemeral_first = d->config->ephemeral.first,
+		.ephemeral_last = d->config->ephemeral.last,
+		.links = dataplane_links(d->dp),
+		.grants_count = d->config->grants_count,
+		.grants = d->config->grants,
+	};
+	const int rc = bindings_create(&options, &d->bindings);
+
+	return rc == 0 ? 0 : fail("the bindings cannot be kept", rc);
+}
+
+static void
+bindings_stop(struct daemon *d)
+{
+	bindings_destroy(d->bindings);
+}
+
+static int
+notifier_begin(struct daemon *d)
+{
+	const int rc = notifier_start(&d->notifier);
+
+	return rc == 0 ? 0 : fail("the notifier thread did not start", rc);
+}
+
+static void
+notifier_end(struct daemon *d)
+{
+	notifier_stop(d->notifier);
+}
+
+static int
+apps_start(struct daemon *d)
+{
+	const struct apps_options options = {
+		.base = d->base,
+		.dp = d->dp,
+		.bindings = d->bindings,
+		.notifier = d->notifier,
+		.quota_applications = d->config->quota.applications,
+		.quota_ring_bytes = d->config->quota.ring_bytes,
+	};
+	const int rc = apps_create(&options, &d->apps);
+
+	return rc == 0 ? 0 : fail("applications cannot be kept", rc);
+}
+
+static void
+apps_stop(struct daemon *d)
+{
+	apps_destroy(d->apps);
+}
+
+static int
+neighbours_start(struct daemon *d)
+{
+	const int rc = neighbours_create(d->dp, &d->neighbours);
+
+	return rc == 0 ? 0 : fail("neighbours cannot be kept", rc);
+}
+
+static void
+neighbours_stop(struct daemon *d)
+{
+	neighbours_destroy(d->neighbours);
+}
+
+static int
+console_start(struct daemon *d)
+{
+	int rc;
+
+	d->commands = (struct command_context){
+		.dp = d->dp,
+		.apps = d->apps,
+		.bindings = d->bindings,
+		.neighbours = d->neighbours,
+		.version = BERTH_VERSION,
+		.memory = rte_eal_has_hugepages() ? "hugepages" : "ordinary",
+		.started_ms = clock_monotonic_ms(),
+		.daemon_uid = geteuid(),
+	};
+	rc = console_create(d->base, &d->commands, &d->console);
+	return rc == 0 ? 0 : fail("the control socket cannot be served", rc);
+}
+
+static void
+console_stop(struct daemon *d)
+{
+	console_destroy(d->console);
+}
+
+static int
+workers_start(struct daemon *d)
+{
+	return dataplane_start(d->dp);
+}
+
+static void
+workers_stop(struct daemon *d)
+{
+	struct counter_totals t;
+	uint64_t dropped = 0, in, out;
+
+	dataplane_stop(d->dp);
+	dataplane_totals(d->dp, &t);
+	for (unsigned i = DROP_NONE + 1; i < DROP_COUNT; i++)
+		dropped += t.drops[i];
+	in = counter_totals_in(&t);
+	out = counter_totals_out(&t);
+	fprintf(stderr,
+		"berthd: stopped: received %llu, originated %llu, delivered %llu, transmitted "
+		"%llu, dropped %llu, held %llu; in %llu, out %llu: %s\n",
+		(unsigned long long)t.counters[COUNTER_received],
+		(unsigned long long)t.counters[COUNTER_originated],
+		(unsigned long long)t.counters[COUNTER_delivered],
+		(unsigned long long)t.counters[COUNTER_transmitted], (unsigned long long)dropped,
+		(unsigned long long)t.held, (unsigned long long)in, (unsigned long long)out,
+		in == out ? "conserved" : "not conserved");
+}
+
+static void
+tick_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct daemon *d = argument;
+
+	(void)fd;
+	(void)what;
+	apps_tick(d->apps, clock_monotonic_ms());
+	listener_tick(d->app_socket);
+	listener_tick(d->control_socket);
+}
+
+static void
+poll_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct daemon *d = argument;
+
+	(void)fd;
+	(void)what;
+	neighbours_poll(d->neighbours, clock_monotonic_ms());
+}
+
+static void
+stop_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct daemon *d = argument;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(d->base);
+}
+
+static void
+events_stop(struct daemon *d)
+{
+	struct event *const events[] = { d->tick, d->poll, d->terminate, d->interrupt };
+
+	for (unsigned i = 0; i < array_length(events); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+}
+
+static int
+events_start(struct daemon *d)
+{
+	static const struct timeval tick = { .tv_usec = APPS_TICK_MS * 1000 };
+	static const struct timeval poll = { .tv_usec = NEIGHBOURS_POLL_MS * 1000 };
+
+	d->tick = event_new(d->base, -1, EV_PERSIST, tick_event, d);
+	d->poll = event_new(d->base, -1, EV_PERSIST, poll_event, d);
+	d->terminate = evsignal_new(d->base, SIGTERM, stop_event, d);
+	d->interrupt = evsignal_new(d->base, SIGINT, stop_event, d);
+	if (d->tick == NULL || d->poll == NULL || d->terminate == NULL || d->interrupt == NULL ||
+	    event_add(d->tick, &tick) != 0 || event_add(d->poll, &poll) != 0 ||
+	    event_add(d->terminate, NULL) != 0 || event_add(d->interrupt, NULL) != 0) {
+		events_stop(d);
+		return fail("timers and signals cannot be watched", -ENOMEM);
+	}
+	return 0;
+}
+
+/* Started from the first to the last, stopped from the last to the first. A start that fails undoes
+ * what it did itself. */
+static const struct {
+	int (*start)(struct daemon *d);
+	void (*stop)(struct daemon *d);
+} stages[] = {
+	{ process_start, NULL },
+	{ loop_start, loop_stop },
+	{ sockets_start, sockets_stop },
+	{ eal_start, eal_stop },
+	{ dataplane_prepare, dataplane_end },
+	{ bindings_start, bindings_stop },
+	{ notifier_begin, notifier_end },
+	{ apps_start, apps_stop },
+	{ neighbours_start, neighbours_stop },
+	{ console_start, console_stop },
+	{ events_start, events_stop },
+	{ workers_start, workers_stop },
+};
+
+int
+daemon_run(const struct config *config)
+{
+	static struct daemon d;
+	unsigned started = 0;
+	int rc = 0;
+
+	d.config = config;
+	while (rc == 0 && started < array_length(stages)) {
+		rc = stages[started].start(&d);
+		if (rc == 0)
+			started++;
+	}
+	if (rc == 0) {
+		fprintf(stderr, "berthd: ready\n");
+		rc = event_base_dispatch(d.base) < 0 ? fail("the event loop failed", -EIO) : 0;
+	}
+	while (started > 0)
+		if (stages[--started].stop != NULL)
+			stages[started].stop(&d);
+	return rc;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* daemon.h: berthd from its first system call to its last. Served by daemon.c. */
+#pragma once
+
+#include "config/config.h"
+
+/* Starts everything, serves until SIGTERM or SIGINT, and stops everything. 0, or the negative errno
+ * of what did not start, after a line to stderr. Once per process. */
+int daemon_run(const struct config *config);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c: translates the configuration for the dataplane. */
+#include "control/options.h"
+
+static_assert(CONFIG_LINK_ADDRESSES_MAX == LINK_ADDRESSES_MAX, "addresses fit");
+
+static void
+link_from_config(const struct config *config, const struct config_link *from, struct link *to)
+{
+	*to = (struct link){
+		.nic = from->nic,
+		.vlan = from->vlan,
+		.zone = from->zone,
+		.mtu = config->nics[from->nic].mtu,
+		.addresses_count = from->addresses_count,
+		.gateway = { from->gateway[0], from->gateway[1] },
+	};
+	memcpy(to->addresses, from->addresses, sizeof(to->addresses));
+}
+
+static void
+nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
+{
+	*to = (struct dataplane_nic_options){
+		.queues = from->queues,
+		.rx_descriptors = from->rx_descriptors,
+		.tx_descriptors = from->tx_descriptors,
+		.mtu = from->mtu,
+		.promiscuous = from->promiscuous,
+		.checksum_verify = from->checksum_verify,
+	};
+	memcpy(to->name, from->name, sizeof(to->name));
+}
+
+static enum unmatched_mode
+unmatched_from_config(enum config_unmatched_mode mode)
+{
+	switch (mode) {
+	case CONFIG_UNMATCHED_REJECT:
+		return UNMATCHED_REJECT;
+	case CONFIG_UNMATCHED_KERNEL:
+		return UNMATCHED_KERNEL;
+	default:
+		return UNMATCHED_DROP;
+	}
+}
+
+void
+options_from_config(const struct config *config, struct dataplane_options *out)
+{
+	*out = (struct dataplane_options){
+		.workers = config->workers_count,
+		.idle_sleep = config->idle.mode == CONFIG_IDLE_SLEEP,
+		.idle_empty_polls = config->idle.empty_polls,
+		.idle_sleep_us = config->idle.sleep_us,
+		.buffers = config->memory.buffers,
+		.nics_count = config->nics_count,
+		.links.count = config->links_count,
+		.unmatched = unmatched_from_config(config->unmatched),
+		.reject_per_second = config->reject_per_second,
+		.responder = config->responder,
+		.flows_capacity = config->flows_capacity,
+		.timeouts = {
+			.tcp_opening_ms = config->timeouts.tcp_opening * 1000,
+			.tcp_established_ms = config->timeouts.tcp_established * 1000,
+			.tcp_closing_ms = config->timeouts.tcp_closing * 1000,
+			.udp_new_ms = config->timeouts.udp_new * 1000,
+			.udp_stream_ms = config->timeouts.udp_stream * 1000,
+			.icmp_ms = config->timeouts.icmp * 1000,
+		},
+	};
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		nic_from_config(&config->nics[i], &out->nics[i]);
+	for (uint16_t i = 0; i < config->links_count; i++)
+		link_from_config(config, &config->links[i], &out->links.links[i]);
+}

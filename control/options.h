@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.h: the configuration in the dataplane's words. Served by options.c. Pure. */
+#pragma once
+
+#include "config/config.h"
+#include "dataplane/dataplane.h"
+
+/* Fills all but the DPDK names of devices (nics[].device, kernel_device), which EAL chooses. */
+void options_from_config(const struct config *config, struct dataplane_options *out);
