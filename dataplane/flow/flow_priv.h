@@ -6,6 +6,8 @@
 #include <emmintrin.h>
 #endif
 
+#include <stddef.h>
+
 #include "dataplane/flow/flow.h"
 
 #define FLOW_BUCKET_SLOTS    28u

@@ -10,7 +10,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 PURE_STAGES = ("parse", "flow", "track", "bind", "policy", "respond", "port")
 STAGES = PURE_STAGES + ("rx", "steer", "tx")
 # The types that stages hand to one another: key, parsed packet, flow entry.
-STAGE_TYPES = ("dataplane/flow/flow_key.h", "dataplane/parse/parse.h", "dataplane/flow/flow.h")
+STAGE_TYPES = ("dataplane/flow/flow_key.h", "dataplane/parse/parse.h", "dataplane/flow/flow.h",
+               "dataplane/port/port_ring.h")
 # No DPDK here: these run in unit tests, fuzzers, tools and applications as they are.
 WITHOUT_DPDK = ("common", "config", "client") + tuple(f"dataplane/{s}" for s in PURE_STAGES)
 
@@ -35,7 +36,8 @@ def allowed(path):
     if parts[:2] == ("control", "ctl"):
         return ("berth/", "control/ctl/", "common/base/")
     if parts[0] == "control":
-        return ("control/", "config/", "dataplane/dataplane.h", "common/")
+        return ("control/", "config/", "dataplane/dataplane.h", "dataplane/link.h",
+                "dataplane/bind/bind.h", "common/")
     if parts[0] == "dataplane" and len(parts) > 2 and parts[1] in STAGES:
         return (f"dataplane/{parts[1]}/", "common/") + STAGE_TYPES + shared_headers(parts[1])
     if parts[0] == "dataplane":  # worker/ and replay/ compose the stages

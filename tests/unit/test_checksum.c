@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 #include "dataplane/parse/parse.h"
-#include "frames.h"
+#include "tests/unit/frames.h"
 
 static uint32_t
 random_next(uint64_t *state)

@@ -7,7 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/limits.h"
 #include "dataplane/parse/parse.h"
-#include "frames.h"
+#include "tests/unit/frames.h"
 
 enum sample {
 	TCP4,

@@ -6,7 +6,7 @@
 
 #include "common/base/check.h"
 #include "dataplane/policy/reject.h"
-#include "frames.h"
+#include "tests/unit/frames.h"
 
 static struct packet
 parsed(const struct frame *f)

@@ -6,7 +6,7 @@
 
 #include "common/base/check.h"
 #include "dataplane/respond/respond.h"
-#include "frames.h"
+#include "tests/unit/frames.h"
 
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 0x0b };
 static const uint8_t their_mac[6] = { 2, 0, 0, 0, 0, 0x0a };

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* port.c: opens and closes ports, binds and connects sockets. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/client_priv.h"
+
+static_assert(BERTH_NAME_BYTES == NAME_BYTES, "the public header and the messages agree");
+static_assert(BERTH_IDENTITY_BYTES == IDENTITY_TEXT_BYTES, "texts fit");
+
+static int
+port_options_check(struct berth *b, const char *name, const struct berth_port_options *options)
+{
+	static const uint32_t zeros[sizeof(options->reserved) / sizeof(options->reserved[0])];
+
+	if (name == NULL || name[0] == '\0' || strlen(name) >= BERTH_NAME_BYTES)
+		return client_fail(b, -EINVAL, "a port's name has 1 to %d bytes",
+				   BERTH_NAME_BYTES - 1);
+	if (options != NULL && memcmp(options->reserved, zeros, sizeof(zeros)) != 0)
+		return client_fail(b, -EINVAL, "reserved options are not zero");
+	return 0;
+}
+
+/* Fills a port from berthd's reply. Descriptors stay the caller's. */
+static int
+port_attach(struct berth *b, struct berth_port *port, uint32_t id, const int fds[3])
+{
+	const int flags = fcntl(fds[2], F_GETFL);
+	struct segment *maps[2];
+	uint64_t bytes[2];
+	int rc;
+
+	if (flags < 0 || fcntl(fds[2], F_SETFL, flags | O_NONBLOCK) != 0)
+		return client_fail(b, -errno, "berthd's wake descriptor: %s", strerror(errno));
+	rc = client_attach(b, fds, SEGMENT_PORT, SEGMENT_PORT_PEER, maps, bytes);
+	if (rc != 0)
+		return rc;
+	*port = (struct berth_port){
+		.berth = b,
+		.id = id,
+		.rings = maps[0]->head.rings,
+		.wake_fd = fds[2],
+		.sleep = segment_sleep(maps[1], maps[1]->head.rings),
+		.segment = maps[0],
+		.peer = maps[1],
+		.segment_bytes = bytes[0],
+		.peer_bytes = bytes[1],
+	};
+	for (uint32_t i = 0; i < port->rings; i++)
+		rx_end_init(&port->rx[i], port->segment, port->peer, i);
+	return 0;
+}
+
+int
+berth_port_open(struct berth *b, const char *name, const struct berth_port_options *options,
+		struct berth_port **out)
+{
+	struct message_request request = {
+		.type = MESSAGE_PORT_OPEN,
+		.ring_bytes = options != NULL ? options->ring_bytes : 0,
+	};
+	struct message_reply reply;
+	struct berth_port *port;
+	int fds[3];
+	int rc = port_options_check(b, name, options);
+
+	if (rc != 0)
+		return rc;
+	memcpy(request.name, name, strlen(name) + 1);
+	port = malloc(sizeof(*port));
+	if (port == NULL)
+		return client_fail(b, -ENOMEM, "%s", strerror(ENOMEM));
+	rc = client_exchange(b, &request, &reply, fds, 3);
+	if (rc != 0)
+		goto free_port;
+	rc = port_attach(b, port, reply.id, fds);
+	close(fds[0]);
+	close(fds[1]);
+	if (rc != 0)
+		goto close_wake;
+	port->next = b->ports;
+	b->ports = port;
+	*out = port;
+	return 0;
+close_wake:
+	close(fds[2]);
+	(void)client_exchange(
+		b, &(struct message_request){ .type = MESSAGE_PORT_CLOSE, .port = reply.id },
+		&reply, NULL, 0);
+free_port:
+	free(port);
+	return rc;
+}
+
+void
+berth_port_close(struct berth_port *port)
+{
+	struct message_request request = { .type = MESSAGE_PORT_CLOSE };
+	struct message_reply reply;
+	struct berth_port **link;
+
+	if (port == NULL)
+		return;
+	link = &port->berth->ports;
+	while (*link != port)
+		link = &(*link)->next;
+	*link = port->next;
+	request.port = port->id;
+	/* Where berthd does not answer any more, the port is gone already. */
+	if (!atomic_load_explicit(&port->berth->lost, memory_order_relaxed))
+		(void)client_exchange(port->berth, &request, &reply, NULL, 0);
+	segment_unmap(port->segment, port->segment_bytes);
+	segment_unmap(port->peer, port->peer_bytes);
+	close(port->wake_fd);
+	free(port);
+}
+
+int
+berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32_t *binding)
+{
+	struct message_request request = { .type = MESSAGE_BIND, .port = port->id };
+	struct message_reply reply;
+	struct identity id;
+	const char *why;
+	int rc = identity_parse(identity, &id, &why);
+
+	if (rc != 0)
+		return client_fail(port->berth, rc, "%s: %s", identity, why);
+	if ((flags & ~(unsigned)BERTH_SHARED) != 0)
+		return client_fail(port->berth, -EINVAL, "%s: unknown flag", identity);
+	if (flags & BERTH_SHARED)
+		request.flags |= MESSAGE_BIND_SHARED;
+	message_identity_pack(&id, &request.identity);
+	rc = client_exchange(port->berth, &request, &reply, NULL, 0);
+	if (rc == 0 && binding != NULL)
+		*binding = reply.id;
+	return rc;
+}
+
+int
+berth_unbind(struct berth_port *port, uint32_t binding)
+{
+	struct message_request request = {
+		.type = MESSAGE_UNBIND,
+		.port = port->id,
+		.binding = binding,
+	};
+	struct message_reply reply;
+
+	return client_exchange(port->berth, &request, &reply, NULL, 0);
+}
+
+static bool
+identity_is_exact(const struct identity *id)
+{
+	return id->port_first == id->port_last &&
+	       ((id->local.address.family == FAMILY_IPV4 && id->local.length == 32) ||
+		(id->local.address.family == FAMILY_IPV6 && id->local.length == 128));
+}
+
+/* Puts what the user says of the local end into `id`; an asterisk leaves the part open (0). */
+static int
+local_apply(struct berth *b, const char *local, struct identity *id)
+{
+	struct identity given;
+	const char *why;
+	int rc = identity_parse(local, &given, &why);
+
+	if (rc != 0)
+		return client_fail(b, rc, "%s: %s", local, why);
+	if (given.proto != id->proto || given.zone != id->zone)
+		return client_fail(b, -EINVAL,
+				   "%s: protocol and zone must be those of the remote end", local);
+	if (given.local.address.family != FAMILY_ANY) {
+		if (given.local.address.family != id->remote.family ||
+		    given.local.length != (id->remote.family == FAMILY_IPV4 ? 32 : 128))
+			return client_fail(b, -EINVAL,
+					   "%s: write one address of the remote end's family, or *",
+					   local);
+		id->local = given.local;
+	}
+	if (given.port_first == 1 && given.port_last == 65535)
+		return 0;
+	if (given.port_first != given.port_last)
+		return client_fail(b, -EINVAL, "%s: write one port, or *", local);
+	id->port_first = given.port_first;
+	id->port_last = given.port_last;
+	return 0;
+}
+
+void
+client_sockaddr(uint8_t family, const uint8_t *address, uint16_t port, struct sockaddr_storage *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (family == FAMILY_IPV4) {
+		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+		memcpy(&in.sin_addr, address, sizeof(in.sin_addr));
+		memcpy(out, &in, sizeof(in));
+	} else {
+		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+		memcpy(&in6.sin6_addr, address, sizeof(in6.sin6_addr));
+		memcpy(out, &in6, sizeof(in6));
+	}
+}
+
+int
+berth_connect(struct berth_port *port, const char *local, const char *remote,
+	      struct berth_connection *out)
+{
+	struct message_request request = { .type = MESSAGE_CONNECT, .port = port->id };
+	struct berth *b = port->berth;
+	struct message_reply reply;
+	struct identity given, id;
+	const char *why;
+	int rc = identity_parse(remote, &given, &why);
+
+	if (rc != 0)
+		return client_fail(b, rc, "%s: %s", remote, why);
+	if (!identity_is_exact(&given))
+		return client_fail(b, -EINVAL, "%s: the remote end is one address and one port",
+				   remote);
+	id = (struct identity){
+		.remote = given.local.address,
+		.remote_port = given.port_first,
+		.zone = given.zone,
+		.proto = given.proto,
+		.connected = true,
+	};
+	if (local != NULL)
+		rc = local_apply(b, local, &id);
+	if (rc != 0)
+		return rc;
+	message_identity_pack(&id, &request.identity);
+	rc = client_exchange(b, &request, &reply, NULL, 0);
+	if (rc != 0)
+		return rc;
+	if (message_identity_unpack(&reply.identity, false, &id) != 0 || !id.connected)
+		return client_fail(b, -EPROTO, "berthd's reply is not a connected socket");
+	memset(out, 0, sizeof(*out));
+	client_sockaddr(id.remote.family, id.local.address.bytes, id.port_first, &out->local);
+	client_sockaddr(id.remote.family, id.remote.bytes, id.remote_port, &out->remote);
+	out->binding = reply.id;
+	out->zone = id.zone;
+	out->proto = id.proto;
+	identity_format(&id, out->text);
+	return 0;
+}
