@@ -25,7 +25,7 @@
 #include "control/options.h"
 #include "dataplane/dataplane.h"
 
-static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
+static_assert(sizeof(((struct eal_arguments *)0)->nic_devices[0]) ==
 		      sizeof(((struct dataplane_nic_options *)0)->device),
 	      "names of devices fit");
 
@@ -132,22 +132,42 @@ sockets_stop(struct daemon *d)
 	listener_close(d->app_socket);
 }
 
+/* Writes "0-3,8-11". */
+static void
+cores_text(const cpu_set_t *cores, char *text, size_t room)
+{
+	size_t used = 0;
+
+	for (unsigned first = 0, last; first < CPU_SETSIZE && used < room; first = last + 1) {
+		last = first;
+		if (!CPU_ISSET(first, cores))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, cores))
+			last++;
+		used += (size_t)snprintf(text + used, room - used, "%s%u-%u", used == 0 ? "" : ",",
+					 first, last);
+	}
+}
+
 /* EAL's threads inherit a mask without signals, which are the control thread's. EAL also pins this
  * thread; it gets back all its cores, and the notifier inherits them. */
 static int
 eal_start(struct daemon *d)
 {
 	sigset_t all;
-	int rc = eal_preflight(d->config, stderr);
+	char cpus[CPU_SETSIZE * 5];
+	bool hugepages;
+	int rc = eal_preflight(d->config, "", stderr, &hugepages);
 
 	if (rc != 0)
 		return rc;
-	rc = eal_arguments(d->config, &d->eal);
+	cores_text(&d->cores, cpus, sizeof(cpus));
+	rc = eal_arguments(d->config, cpus, hugepages, &d->eal);
 	if (rc != 0)
 		return fail("the arguments of DPDK cannot be made", rc);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &d->signals);
-	rc = rte_eal_init(d->eal.argc, d->eal.argv) < 0 ? -EIO : 0;
+	rc = rte_eal_init(d->eal.count, d->eal.values) < 0 ? -EIO : 0;
 	pthread_sigmask(SIG_SETMASK, &d->signals, NULL);
 	if (rc != 0)
 		return fail("DPDK did not start", rc);
@@ -169,9 +189,9 @@ dataplane_prepare(struct daemon *d)
 
 	options_from_config(d->config, &options);
 	for (uint16_t i = 0; i < options.nics_count; i++)
-		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
+		memcpy(options.nics[i].device, d->eal.nic_devices[i],
+		       sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
-	options.buffers = d->eal.buffers;
 	return dataplane_create(&options, &d->dp);
 }
 
