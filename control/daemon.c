@@ -25,7 +25,7 @@
 #include "control/options.h"
 #include "dataplane/dataplane.h"
 
-static_assert(sizeof(((struct eal_arguments *)0)->nic_devices[0]) ==
+static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
 		      sizeof(((struct dataplane_nic_options *)0)->device),
 	      "names of devices fit");
 
@@ -189,8 +189,7 @@ dataplane_prepare(struct daemon *d)
 
 	options_from_config(d->config, &options);
 	for (uint16_t i = 0; i < options.nics_count; i++)
-		memcpy(options.nics[i].device, d->eal.nic_devices[i],
-		       sizeof(options.nics[i].device));
+		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
 	return dataplane_create(&options, &d->dp);
 }

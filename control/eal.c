@@ -66,19 +66,19 @@ eal_megabytes(const struct config *config)
 static int
 add_nic(struct eal_arguments *a, const struct config_nic *nic, uint16_t index)
 {
-	char *name = a->nic_devices[index];
+	char *name = a->device[index];
 
 	switch (nic->device_kind) {
 	case CONFIG_DEVICE_PCI:
-		snprintf(name, sizeof(a->nic_devices[0]), "%.60s", nic->device);
+		snprintf(name, sizeof(a->device[0]), "%.60s", nic->device);
 		return add(a, "--allow=%s", nic->device);
 	case CONFIG_DEVICE_VDEV:
-		snprintf(name, sizeof(a->nic_devices[0]), "%.*s",
+		snprintf(name, sizeof(a->device[0]), "%.*s",
 			 (int)(strcspn(nic->device, ",") < 63 ? strcspn(nic->device, ",") : 63),
 			 nic->device);
 		return add(a, "--vdev=%s", nic->device);
 	default:
-		snprintf(name, sizeof(a->nic_devices[0]), "net_af_packet_berth%u", index);
+		snprintf(name, sizeof(a->device[0]), "net_af_packet_berth%u", index);
 		return add(a, "--vdev=%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
 			   name, nic->device, nic->queues, frame_bytes(nic->mtu),
 			   2 * frame_bytes(nic->mtu), nic->rx_descriptors);

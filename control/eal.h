@@ -13,7 +13,7 @@
 struct eal_arguments {
 	int count;
 	char *values[EAL_ARGUMENTS_MAX + 1]; /* point into text[]; NULL after the last */
-	char nic_devices[NICS_MAX][64];      /* names by which DPDK knows the nics */
+	char device[NICS_MAX][64];      /* names by which DPDK knows the nics */
 	char kernel_device[64];              /* "": no kernel port */
 	bool hugepages;                      /* what CONFIG_MEMORY_AUTO came to */
 	char text[EAL_ARGUMENTS_MAX][CONFIG_TEXT_BYTES + 64];
