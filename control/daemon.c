@@ -132,18 +132,21 @@ sockets_stop(struct daemon *d)
 	listener_close(d->app_socket);
 }
 
-/* The processors of `cores` as EAL reads them: "0,1,5". Returns `text`. */
-static const char *
-cores_text(const cpu_set_t *cores, char *text, size_t bytes)
+/* Writes "0-3,8-11". */
+static void
+cores_text(const cpu_set_t *cores, char *text, size_t room)
 {
 	size_t used = 0;
 
-	text[0] = '\0';
-	for (unsigned c = 0; c < CPU_SETSIZE && used < bytes; c++)
-		if (CPU_ISSET(c, cores))
-			used += (size_t)snprintf(text + used, bytes - used, "%s%u",
-						 used == 0 ? "" : ",", c);
-	return text;
+	for (unsigned first = 0, last; first < CPU_SETSIZE && used < room; first = last + 1) {
+		last = first;
+		if (!CPU_ISSET(first, cores))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, cores))
+			last++;
+		used += (size_t)snprintf(text + used, room - used, "%s%u-%u", used == 0 ? "" : ",",
+					 first, last);
+	}
 }
 
 /* EAL's threads inherit a mask without signals, which are the control thread's. EAL also pins this
@@ -151,16 +154,17 @@ cores_text(const cpu_set_t *cores, char *text, size_t bytes)
 static int
 eal_start(struct daemon *d)
 {
+	sigset_t all;
 	char cpus[CPU_SETSIZE * 5];
 	bool hugepages;
-	sigset_t all;
 	int rc = eal_preflight(d->config, "", stderr, &hugepages);
 
-	if (rc == 0)
-		rc = eal_arguments(d->config, cores_text(&d->cores, cpus, sizeof(cpus)), hugepages,
-				   &d->eal);
 	if (rc != 0)
 		return rc;
+	cores_text(&d->cores, cpus, sizeof(cpus));
+	rc = eal_arguments(d->config, cpus, hugepages, &d->eal);
+	if (rc != 0)
+		return fail("the arguments of DPDK cannot be made", rc);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &d->signals);
 	rc = rte_eal_init(d->eal.count, d->eal.values) < 0 ? -EIO : 0;
