@@ -9,6 +9,9 @@
 
 #include "config/load.h"
 
+/* DPDK's bound on the name of a device, the zero included (RTE_ETH_NAME_MAX_LEN). */
+#define DEVICE_NAME_BYTES 64
+
 /* The value of `name` if it is there and right by the table. */
 static struct yaml_node *
 accepted_get(struct yaml_node *map, const char *path, const char *name)
@@ -153,6 +156,11 @@ static void
 vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 {
 	device_set(nic, CONFIG_DEVICE_VDEV, node->text);
+	if (strcspn(node->text, ",") >= DEVICE_NAME_BYTES)
+		mistake_at(l, node,
+			   "the name before the first comma is longer than %u characters; a "
+			   "shorter one, for example net_null0, would be right",
+			   DEVICE_NAME_BYTES - 1);
 	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
 	    strncmp(node->text, "net_tap_kernel", 14) == 0)
 		mistake_at(l, node,

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* eal.c: builds EAL's command line from the configuration. */
+#include "control/eal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/eal_host.h"
+
+/* In front of a frame in a TPACKET_V2 ring: header, address, padding; Ethernet header and one VLAN
+ * tag that is not lifted out of the frame. Rounded up. */
+#define RING_OVERHEAD_BYTES 128
+/* Of a ring's frame, what never holds packet bytes by af_packet's own reckoning. */
+#define RING_HEADER_BYTES 32
+#define RING_FRAME_STEP   2048
+
+/* Ethernet header, two VLAN tags, CRC, and a little for what grows in place. */
+#define LINK_BYTES 64
+#define ROOM_LEAST 2048
+/* mbuf, headroom, mempool's header, note, and padding between memory channels. */
+#define BUFFER_OVERHEAD_BYTES 512
+#define BUFFER_CACHE          512
+
+#define WORKER_BYTES          (4u << 20)
+#define EAL_BYTES             (32u << 20)
+
+static uint32_t
+round_up(uint32_t value, uint32_t to)
+{
+	return (value + to - 1) / to * to;
+}
+
+struct eal_frames
+eal_frames(const struct config_nic *nic)
+{
+	const uint32_t page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+	struct eal_frames f = { 0 };
+
+	f.frame_bytes = round_up(nic->mtu + RING_OVERHEAD_BYTES, RING_FRAME_STEP);
+	f.block_bytes = f.frame_bytes;
+	/* A block is pages as well. The step divides a page or is one, so this ends soon. */
+	while (f.block_bytes % page_bytes != 0)
+		f.block_bytes += f.frame_bytes;
+	f.count = round_up(nic->rx_descriptors, f.block_bytes / f.frame_bytes);
+	return f;
+}
+
+uint32_t
+eal_room_bytes(const struct config *config)
+{
+	uint32_t room = ROOM_LEAST;
+
+	for (uint16_t i = 0; i < config->nics_count; i++) {
+		const struct config_nic *nic = &config->nics[i];
+		uint32_t own = nic->mtu + LINK_BYTES;
+
+		if (nic->device_kind == CONFIG_DEVICE_INTERFACE)
+			own = eal_frames(nic).frame_bytes - RING_HEADER_BYTES;
+		if (own > room)
+			room = own;
+	}
+	return room;
+}
+
+uint32_t
+eal_buffers_needed(const struct config *config)
+{
+	const uint32_t workers = config->workers_count;
+	uint32_t buffers = workers * (HELD_MAX + 4 * BURST_MAX + BUFFER_CACHE +
+				      (workers - 1) * HANDOVER_SLOTS);
+
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		buffers += config->nics[i].queues * (uint32_t)config->nics[i].rx_descriptors +
+			   workers * (uint32_t)config->nics[i].tx_descriptors;
+	return buffers;
+}
+
+uint32_t
+eal_megabytes_needed(const struct config *config)
+{
+	const uint64_t buffers =
+		config->memory.buffers != 0 ? config->memory.buffers : eal_buffers_needed(config);
+	const uint64_t bytes = buffers * (eal_room_bytes(config) + BUFFER_OVERHEAD_BYTES) +
+			       (uint64_t)config->workers_count * WORKER_BYTES + EAL_BYTES;
+
+	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
+}
+
+uint32_t
+eal_megabytes(const struct config *config)
+{
+	return config->memory.megabytes != 0 ? config->memory.megabytes
+					     : eal_megabytes_needed(config);
+}
+
+int
+eal_arguments_add(struct eal_arguments *arguments, const char *argument)
+{
+	const size_t bytes = strlen(argument) + 1;
+	char *text = arguments->text + arguments->text_used;
+
+	if (arguments->count == EAL_ARGUMENTS_MAX || bytes > EAL_TEXT_BYTES - arguments->text_used)
+		return -ENOSPC;
+	memcpy(text, argument, bytes);
+	arguments->text_used += (uint32_t)bytes;
+	arguments->values[arguments->count++] = text;
+	arguments->values[arguments->count] = NULL;
+	return 0;
+}
+
+__attribute__((format(printf, 2, 3))) static int
+add(struct eal_arguments *a, const char *format, ...)
+{
+	char text[2048];
+	va_list values;
+	int length;
+
+	va_start(values, format);
+	length = vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
+	if (length < 0 || (size_t)length >= sizeof(text))
+		return -ENOSPC;
+	return eal_arguments_add(a, text);
+}
+
+static int
+add_lcores(struct eal_arguments *a, const struct config *config, const char *cpus)
+{
+	char list[1024];
+	int used = snprintf(list, sizeof(list), "0@(%s)", cpus);
+
+	for (uint16_t w = 0; w < config->workers_count && used < (int)sizeof(list); w++)
+		used += snprintf(list + used, sizeof(list) - (size_t)used, ",%u@%u", w + 1u,
+				 config->worker_cores[w]);
+	return used < (int)sizeof(list) ? add(a, "--lcores=%s", list) : -ENOSPC;
+}
+
+static int
+add_memory(struct eal_arguments *a, const struct config *config)
+{
+	int error;
+
+	if (a->hugepages) {
+		error = add(a, "--in-memory");
+		/* Else pages are taken when wanted, on the NUMA node where they are wanted. */
+		if (error == 0 && config->memory.megabytes != 0)
+			error = add(a, "-m%u", config->memory.megabytes);
+		return error;
+	}
+	/* EAL refuses --no-huge together with --in-memory. */
+	error = add(a, "--no-huge");
+	error = error != 0 ? error : add(a, "--no-shconf");
+	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config));
+}
+
+/* One nic: how EAL is told of it, and the name that it gets. */
+static int
+add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
+{
+	const int name_bytes = (int)strcspn(nic->device, ",");
+	struct eal_frames f;
+
+	switch (nic->device_kind) {
+	case CONFIG_DEVICE_PCI:
+	case CONFIG_DEVICE_VDEV:
+		if (name_bytes >= 64)
+			return -ENOSPC;
+		snprintf(name, 64, "%.*s", name_bytes, nic->device);
+		return add(a, "%s=%s", nic->device_kind == CONFIG_DEVICE_PCI ? "--allow" : "--vdev",
+			   nic->device);
+	case CONFIG_DEVICE_INTERFACE:
+		/* A nic's name is unique, and config.h keeps vdevs from names like this. */
+		snprintf(name, 64, "net_af_packet_%s", nic->name);
+		f = eal_frames(nic);
+		return add(a, "--vdev=%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
+			   name, nic->device, nic->queues, f.frame_bytes, f.block_bytes, f.count);
+	}
+	return -EINVAL;
+}
+
+static int
+add_devices(struct eal_arguments *a, const struct config *config)
+{
+	bool pci = false;
+	int error = 0;
+
+	for (uint16_t i = 0; error == 0 && i < config->nics_count; i++) {
+		pci |= config->nics[i].device_kind == CONFIG_DEVICE_PCI;
+		error = add_nic(a, &config->nics[i], a->nic_devices[i]);
+	}
+	/* With neither this nor a list EAL would take over every PCI device that it can drive. */
+	if (error == 0 && !pci)
+		error = add(a, "--no-pci");
+	if (error == 0 && config->kernel_interface[0] != '\0') {
+		snprintf(a->kernel_device, sizeof(a->kernel_device), "net_tap_kernel");
+		error = add(a, "--vdev=%s,iface=%s", a->kernel_device, config->kernel_interface);
+	}
+	return error;
+}
+
+int
+eal_arguments(const struct config *config, const char *cpus, bool hugepages,
+	      struct eal_arguments *out)
+{
+	struct eal_arguments a = { .hugepages = hugepages };
+	int error;
+
+	error = add(&a, "berthd");
+	error = error != 0 ? error : add(&a, "--no-telemetry");
+	error = error != 0 ? error : add(&a, "--log-level=error");
+	error = error != 0 ? error : add_lcores(&a, config, cpus);
+	error = error != 0 ? error : add_memory(&a, config);
+	error = error != 0 ? error : add_devices(&a, config);
+	if (error != 0)
+		return error;
+	*out = a;
+	for (int i = 0; i < a.count; i++)
+		out->values[i] = out->text + (a.values[i] - a.text);
+	return 0;
+}
