@@ -23,8 +23,11 @@
 #define BUFFER_OVERHEAD_BYTES 512
 #define BUFFER_CACHE          512
 
-#define WORKER_BYTES          (4u << 20)
-#define EAL_BYTES             (32u << 20)
+/* One argument: room for a list of a thousand processors. */
+#define ARGUMENT_BYTES 8192
+
+#define WORKER_BYTES   (4u << 20)
+#define EAL_BYTES      (32u << 20)
 
 static uint32_t
 round_up(uint32_t value, uint32_t to)
@@ -113,7 +116,7 @@ eal_arguments_add(struct eal_arguments *arguments, const char *argument)
 __attribute__((format(printf, 2, 3))) static int
 add(struct eal_arguments *a, const char *format, ...)
 {
-	char text[2048];
+	char text[ARGUMENT_BYTES];
 	va_list values;
 	int length;
 
@@ -128,7 +131,7 @@ add(struct eal_arguments *a, const char *format, ...)
 static int
 add_lcores(struct eal_arguments *a, const struct config *config, const char *cpus)
 {
-	char list[1024];
+	char list[ARGUMENT_BYTES];
 	int used = snprintf(list, sizeof(list), "0@(%s)", cpus);
 
 	for (uint16_t w = 0; w < config->workers_count && used < (int)sizeof(list); w++)
@@ -188,7 +191,7 @@ add_devices(struct eal_arguments *a, const struct config *config)
 
 	for (uint16_t i = 0; error == 0 && i < config->nics_count; i++) {
 		pci |= config->nics[i].device_kind == CONFIG_DEVICE_PCI;
-		error = add_nic(a, &config->nics[i], a->nic_devices[i]);
+		error = add_nic(a, &config->nics[i], a->device[i]);
 	}
 	/* With neither this nor a list EAL would take over every PCI device that it can drive. */
 	if (error == 0 && !pci)

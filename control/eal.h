@@ -17,7 +17,7 @@
 struct eal_arguments {
 	int count;
 	char *values[EAL_ARGUMENTS_MAX + 1]; /* NULL after the last; rte_eal_init() reorders them */
-	char nic_devices[NICS_MAX][64];      /* names by which DPDK knows the nics */
+	char device[NICS_MAX][64];           /* names by which DPDK knows the nics */
 	char kernel_device[64];              /* "": no kernel port */
 	bool hugepages;                      /* what CONFIG_MEMORY_AUTO came to */
 	uint32_t text_used;

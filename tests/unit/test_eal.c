@@ -62,7 +62,7 @@ Test(eal, arguments)
 	cr_assert(eq(str, (char *)joined(&a),
 		     "berthd --no-telemetry --log-level=error --lcores=0@(0-1),1@1 --no-huge "
 		     "--no-shconf -m64 --vdev=net_null0,size=60 --no-pci"));
-	cr_assert(all(eq(str, a.nic_devices[0], "net_null0"), eq(str, a.kernel_device, "")));
+	cr_assert(all(eq(str, a.device[0], "net_null0"), eq(str, a.kernel_device, "")));
 
 	config_least(&c, CONFIG_DEVICE_PCI, "0000:3b:00.0");
 	c.workers_count = 2;
@@ -71,7 +71,7 @@ Test(eal, arguments)
 	cr_assert(eq(str, (char *)joined(&a),
 		     "berthd --no-telemetry --log-level=error --lcores=0@(0,5),1@5,2@0 "
 		     "--in-memory --allow=0000:3b:00.0"));
-	cr_assert(eq(str, a.nic_devices[0], "0000:3b:00.0"));
+	cr_assert(eq(str, a.device[0], "0000:3b:00.0"));
 	cr_assert(a.hugepages);
 
 	config_least(&c, CONFIG_DEVICE_INTERFACE, "eth1");
@@ -83,7 +83,7 @@ Test(eal, arguments)
 		     "berthd --no-telemetry --log-level=error --lcores=0@(0),1@1 --in-memory -m64 "
 		     "--vdev=net_af_packet_wan,iface=eth1,qpairs=2,framesz=2048,blocksz=4096,"
 		     "framecnt=1024 --no-pci --vdev=net_tap_kernel,iface=berth0"));
-	cr_assert(all(eq(str, a.nic_devices[0], "net_af_packet_wan"),
+	cr_assert(all(eq(str, a.device[0], "net_af_packet_wan"),
 		      eq(str, a.kernel_device, "net_tap_kernel")));
 }
 
@@ -93,6 +93,7 @@ Test(eal, arguments_are_bounded)
 {
 	static struct config c;
 	static struct eal_arguments a;
+	static char cpus[8192];
 	int n = 0;
 
 	config_least(&c, CONFIG_DEVICE_VDEV, "");
@@ -106,7 +107,10 @@ Test(eal, arguments_are_bounded)
 		memcpy(c.nics[i].device, "net_null0,", 10);
 	}
 	strcpy(c.kernel_interface, "berth0");
-	cr_assert(eq(int, eal_arguments(&c, "0-1023", false, &a), 0));
+	for (unsigned i = 0; i < 1024; i++)
+		snprintf(cpus + strlen(cpus), sizeof(cpus) - strlen(cpus), "%s%u",
+			 i == 0 ? "" : ",", i);
+	cr_assert(eq(int, eal_arguments(&c, cpus, false, &a), 0));
 	n = a.count;
 	while (eal_arguments_add(&a, "--log-level=debug") == 0)
 		n++;
