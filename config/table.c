@@ -181,7 +181,8 @@ const struct table_key table_keys[] = {
 
 	{ "grants", TABLE_MAPS, 1, GRANTS_MAX,
 	  .help = "Who, besides root, may own ports below 1024." },
-	{ "grants[].user", TABLE_TEXT, 1, NAME_BYTES - 1, .shape = "the name or number of a user, or any",
+	{ "grants[].user", TABLE_TEXT, 1, NAME_BYTES - 1,
+	  .shape = "the name or number of a user, or any",
 	  .flags = TABLE_ONE_OF | TABLE_OR_NUMBER,
 	  .help = "A user by name or number, or any for everyone. Exactly one of user and group "
 		  "is given." },
