@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define NANOSECONDS 1000000000
+
 int
 capture_open(const char *path, struct capture *out, char why[PCAP_ERRBUF_SIZE])
 {
@@ -37,6 +39,25 @@ capture_close(struct capture *capture)
 	pcap_close(capture->pcap);
 }
 
+/* A pcap file counts seconds without sign, but libpcap 1.10 reads them with one. A fraction of more
+ * than a second is carried over. */
+static void
+time_read(const struct pcap_pkthdr *header, struct captured *out)
+{
+	int64_t seconds = header->ts.tv_sec, nanoseconds = header->ts.tv_usec;
+
+	if (seconds < 0)
+		seconds = (uint32_t)seconds;
+	seconds += nanoseconds / NANOSECONDS;
+	nanoseconds %= NANOSECONDS;
+	if (nanoseconds < 0) {
+		nanoseconds += NANOSECONDS;
+		seconds--;
+	}
+	out->seconds = seconds;
+	out->nanoseconds = (uint32_t)nanoseconds;
+}
+
 int
 capture_next(struct capture *capture, struct captured *out)
 {
@@ -47,15 +68,12 @@ capture_next(struct capture *capture, struct captured *out)
 	if (result != 1)
 		return result == PCAP_ERROR_BREAK ? 0 : -EIO;
 	capture->packets++;
-	/* A pcap file counts seconds without sign; libpcap 1.10 reads them with one. */
 	*out = (struct captured){
 		.bytes = bytes,
 		.bytes_count = header->caplen,
 		.wire_bytes = header->len > header->caplen ? header->len : header->caplen,
-		.seconds = header->ts.tv_sec < 0 ? (uint32_t)header->ts.tv_sec
-						 : (uint64_t)header->ts.tv_sec,
-		.nanoseconds = (uint32_t)header->ts.tv_usec,
 	};
+	time_read(header, out);
 	return 1;
 }
 

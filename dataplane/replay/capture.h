@@ -17,7 +17,7 @@ struct captured {
 	const uint8_t *bytes;
 	uint32_t bytes_count; /* in the file */
 	uint32_t wire_bytes;  /* on the wire: more where the capture cut the packet */
-	uint64_t seconds;     /* since the epoch */
+	int64_t seconds;      /* since the epoch */
 	uint32_t nanoseconds; /* below 10^9 */
 };
 

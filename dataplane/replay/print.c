@@ -16,10 +16,10 @@ time_print(const struct captured *captured, struct json_line *line)
 	char text[TIME_BYTES];
 
 	if (captured->nanoseconds % 1000 == 0)
-		snprintf(text, sizeof(text), "%llu.%06u", (unsigned long long)captured->seconds,
+		snprintf(text, sizeof(text), "%lld.%06u", (long long)captured->seconds,
 			 captured->nanoseconds / 1000);
 	else
-		snprintf(text, sizeof(text), "%llu.%09u", (unsigned long long)captured->seconds,
+		snprintf(text, sizeof(text), "%lld.%09u", (long long)captured->seconds,
 			 captured->nanoseconds);
 	json_text(line, "ts", text);
 }
@@ -50,41 +50,35 @@ address_print(const char *key, uint8_t family, const uint8_t *bytes, struct json
 }
 
 static void
-family_print(uint8_t family, struct json_line *line)
-{
-	json_text(line, "l3", family == FAMILY_IPV4 ? "ipv4" : "ipv6");
-}
-
-static void
 ports_print(uint16_t source, uint16_t destination, struct json_line *line)
 {
 	json_number(line, "sport", source);
 	json_number(line, "dport", destination);
 }
 
-/* The addresses of an error are not in its key, which is that of what it quotes. */
+/* The version and the addresses in the IP header at `ip`, all of which may be read. */
 static void
-ip_print(const struct reading *r, struct json_line *line)
+header_print(const uint8_t *ip, struct json_line *line)
 {
-	const struct packet *p = &r->packet;
-	const uint8_t *ip = r->frame + p->l3_offset;
 	const bool ipv4 = ip[0] >> 4 == 4;
 	const uint8_t family = ipv4 ? FAMILY_IPV4 : FAMILY_IPV6;
-	const bool icmp = p->kind != PACKET_TRANSPORT;
 
-	family_print(family, line);
+	json_text(line, "l3", ipv4 ? "ipv4" : "ipv6");
 	address_print("src", family, ip + (ipv4 ? 12 : 8), line);
 	address_print("dst", family, ip + (ipv4 ? 16 : 24), line);
-	json_number(line, "proto", !icmp ? p->key.proto : ipv4 ? PROTO_ICMP : PROTO_ICMPV6);
-	if (!icmp)
-		ports_print(p->key.port[0], p->key.port[1], line);
-	json_text(line, "frag", "none");
-	if (!icmp && p->key.proto == PROTO_TCP)
-		tcp_flags_print(p->tcp_flags, line);
-	if (!icmp)
-		return;
-	json_number(line, "icmp_type", p->icmp_type);
-	json_number(line, "icmp_code", p->icmp_code);
+}
+
+static bool
+kind_is_icmp(uint8_t kind)
+{
+	return kind == PACKET_ICMP_QUERY || kind == PACKET_ICMP_ERROR || kind == PACKET_ICMP_ND ||
+	       kind == PACKET_ICMP_OTHER;
+}
+
+static bool
+proto_has_ports(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP;
 }
 
 /* What an ICMP error quotes, turned back to the direction in which it was sent. */
@@ -94,28 +88,94 @@ quote_print(const struct packet *p, struct json_line *line)
 	const struct flow_key *key = &p->key;
 
 	json_open(line, "inner");
-	family_print(key->family, line);
+	json_text(line, "l3", key->family == FAMILY_IPV4 ? "ipv4" : "ipv6");
 	address_print("src", key->family, key->addr[1], line);
 	address_print("dst", key->family, key->addr[0], line);
 	json_number(line, "proto", key->proto);
-	if (key->proto == PROTO_TCP || key->proto == PROTO_UDP)
+	if (proto_has_ports(key->proto))
 		ports_print(key->port[1], key->port[0], line);
 	json_close(line);
 }
 
+static const char *
+fragment_name(const struct packet *p)
+{
+	if ((p->facts & PACKET_FRAGMENT) == 0)
+		return "none";
+	return p->more.fragment.offset == 0 ? "first" : "later";
+}
+
+/* The IP packet that the parser describes. The addresses of an ICMP error are not in its key, which
+ * is that of what it quotes. */
+static void
+ip_print(const struct reading *r, struct json_line *line)
+{
+	const struct packet *p = &r->packet;
+	const uint8_t *ip = r->frame + p->l3_offset;
+	const bool icmp = kind_is_icmp(p->kind);
+
+	header_print(ip, line);
+	json_number(line, "proto",
+		    !icmp             ? p->key.proto
+		    : ip[0] >> 4 == 4 ? PROTO_ICMP
+				      : PROTO_ICMPV6);
+	if (p->kind == PACKET_TRANSPORT)
+		ports_print(p->key.port[0], p->key.port[1], line);
+	json_text(line, "frag", fragment_name(p));
+	if (p->kind == PACKET_TRANSPORT && p->key.proto == PROTO_TCP)
+		tcp_flags_print(p->tcp_flags, line);
+	if (!icmp)
+		return;
+	json_number(line, "icmp_type", p->icmp_type);
+	json_number(line, "icmp_code", p->icmp_code);
+	if (p->kind == PACKET_ICMP_ERROR && r->verdict == READING_OK)
+		quote_print(p, line);
+}
+
+static void
+tunnel_print(const struct reading *r, struct json_line *line)
+{
+	static const char *const names[TUNNEL_TYPES] = {
+		[TUNNEL_VXLAN] = "vxlan", [TUNNEL_GENEVE] = "geneve", [TUNNEL_GRE] = "gre",
+		[TUNNEL_IPIP] = "ipip",   [TUNNEL_6IN4] = "6in4",     [TUNNEL_GTPU] = "gtpu",
+	};
+	const struct packet_tunnel *tunnel = &r->packet.more.tunnel;
+
+	header_print(r->frame + tunnel->outer_l3_offset, line);
+	json_open(line, "inner");
+	ip_print(r, line);
+	json_close(line);
+	json_open(line, "tunnel");
+	json_text(line, "type", names[tunnel->type]);
+	if (tunnel->has_id)
+		json_number(line, "id", tunnel->id);
+	json_close(line);
+}
+
+static void
+tags_print(const struct packet *p, struct json_line *line)
+{
+	const uint16_t ids[] = { p->vlan, p->more.vlan_inner };
+
+	if (p->facts & PACKET_TAGGED)
+		json_numbers(line, "vlan", ids, p->facts & PACKET_TAGGED_TWICE ? 2 : 1);
+}
+
+/* Of a refused packet, as much as was read before the fault. */
 static void
 packet_print(const struct reading *r, struct json_line *line)
 {
 	const struct packet *p = &r->packet;
 
-	if (p->vlan != 0)
-		json_numbers(line, "vlan", &p->vlan, 1);
-	if (p->kind == PACKET_ARP)
-		json_text(line, "l3", "arp");
-	else
+	tags_print(p, line);
+	if (p->l3_bytes == 0)
+		return;
+	if (p->facts & PACKET_TUNNEL)
+		tunnel_print(r, line);
+	else if (p->key.family != 0)
 		ip_print(r, line);
-	if (p->kind == PACKET_ICMP_ERROR)
-		quote_print(p, line);
+	else
+		json_text(line, "l3", "arp");
 }
 
 static void
@@ -146,7 +206,7 @@ reading_print(const struct reading *reading, const char *name, uint64_t n, struc
 	json_number(line, "n", n);
 	time_print(&reading->captured, line);
 	json_number(line, "link", (uint64_t)reading->link_type);
-	if (reading->verdict == READING_OK)
+	if (reading->verdict != READING_SKIP)
 		packet_print(reading, line);
 	verdict_print(reading, line);
 	json_close(line);
