@@ -54,9 +54,16 @@ struct handover_out {
 	struct rte_mbuf *mbufs[BURST_MAX];
 };
 
+enum worker_state { WORKER_CREATED, WORKER_RUNNING, WORKER_STOPPED };
+
 struct worker {
 	struct dataplane *dp;
 	uint16_t id;
+
+	/* Control stores RUNNING and the worker STOPPED, with release; each loads the other's word
+	 * with acquire: what one did to this struct, the rings and the pool, the other sees. (EAL's
+	 * launching and waiting order it too, but in code that thread sanitizers cannot follow.) */
+	_Atomic uint32_t state; /* enum worker_state */
 
 	/* Time of this poll. */
 	uint64_t poll_cycles;

@@ -16,6 +16,7 @@ TRAFFIC = os.path.join(BUILD, "bench/traffic/berth-traffic")
 EXAMPLES = os.path.join(BUILD, "client/examples")
 DEADLINE_S = 60
 REPORTS = ("Sanitizer", "runtime error:", "broken invariant")
+REPORTED = 66  # exit status of a program in which a sanitizer found something
 
 
 def skip(reason):
@@ -33,6 +34,11 @@ def wait_for(condition, what):
             return value
         time.sleep(0.01)
     raise AssertionError("timed out waiting for " + what)
+
+
+def sound(status, output):
+    """Fails when a program of ours reported a mistake in itself."""
+    assert status != REPORTED and not any(r in output for r in REPORTS), output
 
 
 class Daemon:
@@ -69,6 +75,7 @@ class Daemon:
         """The JSON that berthctl prints; None when it fails and that is allowed."""
         r = subprocess.run([BERTHCTL, "--socket", self.control_socket, *words, "--json"],
                            capture_output=True, text=True, timeout=DEADLINE_S)
+        sound(r.returncode, r.stderr)
         if r.returncode != 0:
             if check:
                 raise AssertionError(f"berthctl {words}: {r.returncode}: {r.stderr}")
@@ -103,7 +110,7 @@ class Daemon:
         if kind is not None:
             print(output, file=sys.stderr)
             return
-        assert not any(r in output for r in REPORTS), output
+        sound(status, output)
         assert status == 0, (status, output)
         assert "not conserved" not in output and "conserved" in output, output
 
@@ -141,5 +148,5 @@ class Application:
         if self.process.poll() is None:
             self.process.terminate()
         output, errors = self.process.communicate(timeout=DEADLINE_S)
-        assert not any(r in errors for r in REPORTS), errors
+        sound(self.process.returncode, errors)
         return output
