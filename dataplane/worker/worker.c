@@ -74,6 +74,7 @@ worker_run(void *argument)
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	rte_rcu_qsbr_thread_online(w->dp->published_qsbr, w->id);
+	profile_begin(w);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_acquire))
 		idle(w, worker_poll(w) > 0);
 	rte_rcu_qsbr_thread_offline(w->dp->published_qsbr, w->id);
