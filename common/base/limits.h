@@ -39,8 +39,9 @@
 
 /* Packets taken from one application per poll. */
 #define TX_BUDGET 32
-/* Packets that wait for a neighbour, per worker. */
-#define HELD_MAX 256
+/* Packets that wait for a neighbour, per worker, and of these per application. */
+#define HELD_MAX     256
+#define HELD_APP_MAX 64
 /* Depth of each worker-to-worker ring; a power of two. */
 #define HANDOVER_SLOTS 4096
 /* Depth of the neighbour event ring of a worker; a power of two. */
