@@ -6,10 +6,11 @@
 #
 # For each N two daemons run the same traffic: one with a mark after each stage, and the ordinary
 # one, which says what the marks cost. All start at once and are halted but for the one measured,
-# so that rounds of all can be interleaved.
+# so that rounds of all can be interleaved. --against adds the daemons of another build.
 import argparse
 import json
 import os
+import random
 import signal
 import socket
 import statistics
@@ -20,19 +21,18 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/e2e"))
 
-from lib import BERTHD, BUILD, TRAFFIC, Application, Daemon, skip, wait_for  # noqa: E402
+from lib import BUILD, TRAFFIC, Application, Daemon, skip, wait_for  # noqa: E402
 
-TOOLS = os.path.join(BUILD, "bench/path")
-PROFILED = os.path.join(TOOLS, "berthd-profiled")
-READER = os.path.join(TOOLS, "path-reader")
-PROBE = os.path.join(TOOLS, "path-probe")
+READER = os.path.join(BUILD, "bench/path/path-reader")
+PROBE = os.path.join(BUILD, "bench/path/path-probe")
 SPARE_BUFFERS = 8192   # beyond the capture's own: the queue's, the caches', the burst's
 CAPACITY_MIN = 1024    # flows.capacity takes no less
 SETTLE_S = 0.2         # after a halt: caches and the expiry of the pause
 COVERAGE = 0.02        # stages may add up to this much less or more than the time that passed
-# A virtual core moves between real ones, and what one core reads of another's then costs several
-# times as much: rounds in which the way between the cores differs by more do not compare.
-STEADY = 1.4
+# A virtual core moves between real ones and shares them with strangers. What one core reads of
+# another's then costs several times as much, or all work half as much again. Rounds in which the
+# probes before or after differ by more than this from those of most rounds do not compare.
+STEADY = {"one_way_cycles": 1.4, "work_cycles": 1.15}
 ATTEMPTS = 2           # as many passes over all rounds before it ends with fewer
 
 
@@ -45,18 +45,19 @@ def probe(cores):
 class Station:
     """A daemon on a capture of `flows` flows, and its reader; halted unless woken."""
 
-    def __init__(self, capture, flows, profiled, cores):
-        self.flows, self.profiled, self.reader = flows, profiled, None
+    def __init__(self, capture, flows, build, profiled, cores, ring_bytes):
+        self.flows, self.reader, self.of = flows, None, (flows, build, profiled)
+        program = "bench/path/berthd-profiled" if profiled else "control/berthd"
         nics = (f'  - name: wire\n    vdev: "net_pcap0,rx_pcap={capture},infinite_rx=1"\n'
                 "    addresses: [192.0.2.10/24]\n")
         extra = (f"workers: {{cores: [{cores[0]}], idle: {{mode: poll}}}}\n"
                  f"flows: {{capacity: {max(flows, CAPACITY_MIN)}}}\n"
                  f"memory: {{buffers: {flows + SPARE_BUFFERS}}}\n")
-        self.daemon = Daemon(nics, extra, program=PROFILED if profiled else BERTHD,
+        self.daemon = Daemon(nics, extra, program=os.path.join(build, program),
                              prefix=("setpriv", "--pdeathsig=KILL"))
         try:
-            self.reader = Application(self.daemon, READER, "--core", str(cores[1]),
-                                      identities=["udp/*:9000"])
+            self.reader = Application(self.daemon, READER, "--core", str(cores[1]), "--ring-bytes",
+                                      str(ring_bytes), identities=["udp/*:9000"])
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.socket.settimeout(60)
             self.socket.connect(self.daemon.control_socket)
@@ -132,28 +133,30 @@ def difference(before, after, hz, stats):
     }
 
 
-def alike(a, b):
-    return max(a, b) <= STEADY * min(a, b)
+def alike(probe, other):
+    return all(max(probe[k], other[k]) <= most * min(probe[k], other[k])
+               for k, most in STEADY.items())
 
 
 def comparable(rounds):
-    """Those in which the cores were as far apart as in most, and did not move."""
-    steady = [r for r in rounds if alike(*r["one_way"])] or rounds
-    usual = statistics.median_low(r["one_way"][0] for r in steady)
-    return usual, [r for r in steady if all(alike(w, usual) for w in r["one_way"])]
+    """How the machine was in most rounds, and those in which it was so from start to end."""
+    steady = [r for r in rounds if alike(*r["probes"])] or rounds
+    usual = {k: statistics.median_low(r["probes"][0][k] for r in steady) for k in STEADY}
+    return usual, [r for r in steady if all(alike(p, usual) for p in r["probes"])]
 
 
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def result(flows, rounds, kept, mark_cycles):
+def result(flows, build, rounds, kept, mark_cycles):
     """Figures of one number of flows; each stage without the mark that ends it."""
-    everything = [r for r in rounds if r["of"][0] == flows]
-    steady = {r["of"] for r in kept} >= {(flows, True), (flows, False)}
+    marked, unmarked = (flows, build, True), (flows, build, False)
+    everything = [r for r in rounds if r["of"] in (marked, unmarked)]
+    steady = {r["of"] for r in kept} >= {marked, unmarked}
     chosen = kept if steady else rounds
-    profiled = [r for r in chosen if r["of"] == (flows, True)]
-    plain = [r for r in chosen if r["of"] == (flows, False)]
+    profiled = [r for r in chosen if r["of"] == marked]
+    plain = [r for r in chosen if r["of"] == unmarked]
     mark = mark_cycles / statistics.median(r["burst"] for r in profiled)
     stages = {name: spread([r["stages"][name] - mark for r in profiled])
               for name in profiled[0]["stages"]}
@@ -162,8 +165,8 @@ def result(flows, rounds, kept, mark_cycles):
         for name, n in r["drops"].items():
             drops[name] = drops.get(name, 0) + n
     return {
-        "flows": flows, "steady": steady, "rounds": [len(profiled), len(plain)],
-        "stages": stages,
+        "flows": flows, "build": os.path.basename(os.path.realpath(build)),
+        "steady": steady, "rounds": [len(profiled), len(plain)], "stages": stages,
         "sum": spread([sum(r["stages"].values()) - mark * len(r["stages"]) for r in profiled]),
         "marked": spread([r["cycles"] for r in profiled]),
         "total": spread([r["cycles"] for r in plain]),
@@ -178,7 +181,7 @@ def result(flows, rounds, kept, mark_cycles):
         "conserved": all(r["conserved"] for r in everything),
         # The marks miss nothing: what they book is the time that passed.
         "covered": all(abs(sum(r["stages"].values()) / r["cycles"] - 1) < COVERAGE
-                       for r in everything if r["of"][1]),
+                       for r in everything if r["of"] == marked),
         "kept_flows": all(r["flows"] == flows for r in everything),
     }
 
@@ -194,7 +197,7 @@ def enough(rounds, stations, wanted):
     if not rounds or len(rounds) >= ATTEMPTS * wanted * len(stations):
         return bool(rounds)
     kept = [r["of"] for r in comparable(rounds)[1]]
-    return all(kept.count((s.flows, s.profiled)) >= wanted for s in stations)
+    return all(kept.count(s.of) >= wanted for s in stations)
 
 
 def measure(arguments, cores, say):
@@ -206,17 +209,21 @@ def measure(arguments, cores, say):
                 capture = os.path.join(folder, f"{flows}.pcap")
                 subprocess.run([TRAFFIC, "--mix", "bench", "--flows", str(flows), "--packets",
                                 str(flows), capture], check=True)
-                for profiled in (True, False):
-                    say(f"start berthd{'-profiled' if profiled else ''} with {flows:,} flows")
-                    stations.append(Station(capture, flows, profiled, cores))
+                for build in arguments.builds:
+                    say(f"start with {flows:,} flows")
+                    for profiled in (True, False):
+                        stations.append(Station(capture, flows, build, profiled, cores,
+                                                arguments.ring_bytes))
                 os.unlink(capture)
             while not enough(rounds, stations, arguments.rounds):
                 say(f"round {len(rounds) // len(stations) + 1}")
+                # In another order each time, or a rhythm of the machine would favour some.
+                random.shuffle(stations)
                 for s in stations:
                     r = s.round(arguments.seconds, hz)
                     probes.append(probe(cores))
-                    r["of"] = s.flows, s.profiled
-                    r["one_way"] = [p["one_way_cycles"] for p in probes[-2:]]
+                    r["of"] = s.of
+                    r["probes"] = probes[-2:]
                     rounds.append(r)
             memory = {s.memory for s in stations}
         finally:
@@ -227,12 +234,14 @@ def measure(arguments, cores, say):
     return {
         "conditions": {
             "processor": processor(), "hz": hz, "worker_core": cores[0],
-            "reader_core": cores[1], "memory": sorted(memory), "frame_bytes": 60,
+            "reader_core": cores[1], "ring_bytes": arguments.ring_bytes,
+            "memory": sorted(memory), "frame_bytes": 60,
             "seconds": arguments.seconds, "mark_cycles": mark,
-            "one_way_cycles": [p["one_way_cycles"] for p in probes], "usual_one_way_cycles": usual,
+            "probes": probes, "usual": usual,
             "rounds": len(rounds), "rounds_left_out": len(rounds) - len(kept),
         },
-        "results": [result(f, rounds, kept, mark) for f in arguments.flows],
+        "results": [result(f, b, rounds, kept, mark)
+                    for f in arguments.flows for b in arguments.builds],
         "clean": clean,
     }
 
@@ -243,15 +252,18 @@ def good(report):
 
 def tell(report):
     c, results = report["conditions"], report["results"]
-    one_way = c["one_way_cycles"]
+    one_way = [p["one_way_cycles"] for p in c["probes"]]
+    work = [p["work_cycles"] for p in c["probes"]]
     print(f"{c['processor']}, cycle counter {c['hz'] / 1e9:.3f} GHz; worker on core "
           f"{c['worker_core']}, application on core {c['reader_core']}; memory: "
           f"{', '.join(c['memory'])}")
     print(f"net_pcap infinite_rx, {c['frame_bytes']}-byte UDP frames, one per flow, shuffled; "
-          f"rounds of {c['seconds']:g} s")
+          f"a ring of {c['ring_bytes'] >> 10} KiB; rounds of {c['seconds']:g} s")
     print(f"one way between the cores: {one_way[0]:.0f} cycles before, {one_way[-1]:.0f} after, "
-          f"{c['usual_one_way_cycles']:.0f} in the rounds kept; {c['rounds_left_out']} of "
-          f"{c['rounds']} rounds left out because it was another")
+          f"{min(one_way):.0f} to {max(one_way):.0f} on the way; fixed work {min(work):.2f} to "
+          f"{max(work):.2f}")
+    print(f"kept: rounds near {c['usual']['one_way_cycles']:.0f} and "
+          f"{c['usual']['work_cycles']:.2f}; {c['rounds_left_out']} of {c['rounds']} left out")
     print("\ncycles per packet: median (least..most)")
 
     def row(name, values, note=""):
@@ -264,6 +276,8 @@ def tell(report):
         return f"{s['median']:.1f} ({s['min']:.1f}..{s['max']:.1f})"
 
     row("flows", [f"{r['flows']:,}" for r in results])
+    if len({r["build"] for r in results}) > 1:
+        row("build", [r["build"] for r in results])
     row("rounds", ["{} + {}".format(*r["rounds"]) for r in results],
         "   with marks + without")
     for stage in results[0]["stages"]:
@@ -304,14 +318,19 @@ def main():
                                      "from rx to a reading application, by stage")
     parser.add_argument("--flows", type=flow_counts, default=[1000, 100000, 1000000],
                         metavar="N,...", help="numbers of flows (1000,100000,1000000)")
-    parser.add_argument("--rounds", type=int, default=None, help="of each kind (7; quick: 3)")
+    parser.add_argument("--rounds", type=int, default=None, help="of each kind (9; quick: 5)")
     parser.add_argument("--seconds", type=float, default=None,
-                        help="of each round (1; quick: 0.3)")
+                        help="of each round (0.4; quick: 0.2)")
+    parser.add_argument("--ring-bytes", type=int, default=1 << 20, metavar="N",
+                        help="of the application's ring, a power of two (1048576)")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--against", metavar="FOLDER", help="measure another build as well, in the "
+                        "same rounds: a build-bench in which this bench ran")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (3 if arguments.quick else 7)
-    arguments.seconds = arguments.seconds or (0.3 if arguments.quick else 1)
+    arguments.rounds = arguments.rounds or (5 if arguments.quick else 9)
+    arguments.seconds = arguments.seconds or (0.2 if arguments.quick else 0.4)
+    arguments.builds = [BUILD] + ([arguments.against] if arguments.against else [])
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         skip("two cores are needed, one for berthd and one for the application")
@@ -326,4 +345,5 @@ def main():
     sys.exit(0 if good(report) else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

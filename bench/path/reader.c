@@ -96,10 +96,11 @@ main(int argc, char **argv)
 	static const struct option table[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "core", required_argument, NULL, 'c' },
+		{ "ring-bytes", required_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	const struct berth_port_options options = { 0 };
+	struct berth_port_options options = { 0 };
 	const char *path = NULL;
 	struct work work = { 0 };
 	struct berth_port *port;
@@ -109,11 +110,14 @@ main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (option == 's')
 			path = optarg;
+		else if (option == 'r')
+			options.ring_bytes = (uint32_t)strtoul(optarg, NULL, 0);
 		else
 			core = option == 'c' ? atoi(optarg) : -1;
 	}
 	if (optind + 1 != argc || !pin(core)) {
-		fprintf(stderr, "usage: path-reader --socket PATH --core N IDENTITY\n");
+		fprintf(stderr, "usage: path-reader --socket PATH --core N [--ring-bytes N] "
+				"IDENTITY\n");
 		return 2;
 	}
 	/* A busy loop must not outlive whoever measures. */
