@@ -37,10 +37,11 @@ add(struct eal_arguments *a, const char *format, ...)
 }
 
 uint32_t
-eal_megabytes(const struct config *config)
+eal_megabytes(const struct config *config, bool hugepages)
 {
 	/* What a worker has of its own, and a buffer of the usual size with its headers. */
-	const uint64_t worker_bytes = 4u << 20, buffer_room = 2048 + 512;
+	const uint64_t worker_bytes = 4u << 20, ordinary_page = 4096;
+	uint64_t buffer_bytes = 2048 + 640;
 	uint64_t buffers = config->memory.buffers, mtu = MTU_DEFAULT;
 	const uint64_t workers = config->workers_count;
 
@@ -56,8 +57,11 @@ eal_megabytes(const struct config *config)
 	}
 	if (config->memory.megabytes != 0)
 		return config->memory.megabytes;
-	const uint64_t bytes = buffers * (buffer_room + (mtu > 2048 ? mtu : 0)) +
-			       workers * worker_bytes + (32u << 20);
+	buffer_bytes += mtu > 2048 ? mtu : 0;
+	/* DPDK lets no buffer cross the end of an ordinary page, if one page can hold it. */
+	if (!hugepages)
+		buffer_bytes = (buffer_bytes + ordinary_page - 1) / ordinary_page * ordinary_page;
+	const uint64_t bytes = buffers * buffer_bytes + workers * worker_bytes + (32u << 20);
 
 	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
 }
@@ -112,7 +116,7 @@ add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
 		error = add(a, "--no-huge");
 		error = error != 0 ? error : add(a, "--no-shconf");
 	}
-	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config));
+	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config, hugepages));
 }
 
 int

@@ -60,7 +60,8 @@ has_capability(const struct preflight *p, unsigned capability)
 static void
 check_memory(struct preflight *p, bool *hugepages)
 {
-	const uint32_t needed = eal_megabytes(p->config);
+	const uint32_t needed = eal_megabytes(p->config, true);
+	const uint32_t needed_ordinary = eal_megabytes(p->config, false);
 	const unsigned long long free_2m =
 		read_number(p, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "", 10);
 	const unsigned long long free_1g = read_number(
@@ -79,12 +80,12 @@ check_memory(struct preflight *p, bool *hugepages)
 			needed, free_2m * 2 + free_1g * 1024, (needed + 1) / 2);
 	}
 	if (!*hugepages && p->config->memory.mode != CONFIG_MEMORY_HUGEPAGES &&
-	    available < needed) {
+	    available < needed_ordinary) {
 		p->missing++;
 		fprintf(p->errors,
 			"berthd: %u MiB of memory are needed, but %llu MiB are available: lower "
 			"memory.megabytes, memory.buffers or descriptors\n",
-			needed, available);
+			needed_ordinary, available);
 	}
 }
 

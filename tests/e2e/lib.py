@@ -44,7 +44,7 @@ def sound(status, output):
 class Daemon:
     """berthd with a configuration of its own, in a folder that goes when it ends."""
 
-    def __init__(self, nics, extra="", prefix=()):
+    def __init__(self, nics, extra="", prefix=(), program=BERTHD):
         self.folder = tempfile.mkdtemp(prefix="berth-")
         self.app_socket = os.path.join(self.folder, "app.sock")
         self.control_socket = os.path.join(self.folder, "control.sock")
@@ -54,7 +54,7 @@ class Daemon:
             f.write(f"sockets: {{app: {self.app_socket}, control: {self.control_socket}}}\n"
                     f"nics:\n{nics}\n{extra}\n")
         self.log = open(self.log_path, "w+")
-        self.process = subprocess.Popen([*prefix, BERTHD, "--config", self.config],
+        self.process = subprocess.Popen([*prefix, program, "--config", self.config],
                                         stdout=self.log, stderr=self.log)
         try:
             wait_for(self.ready, "berthd")
