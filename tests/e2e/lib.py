@@ -132,9 +132,16 @@ class Application:
                 raise AssertionError(f"{program}: {line!r}: {self.process.stderr.read()}")
 
     def line(self):
-        if not select.select([self.process.stdout], [], [], DEADLINE_S)[0]:
-            raise AssertionError("an application says nothing")
-        return self.process.stdout.readline()
+        # Byte by byte: a buffered reader would take further lines out of select()'s sight.
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], DEADLINE_S)[0]:
+                raise AssertionError(f"an application says nothing after {line!r}")
+            byte = os.read(self.process.stdout.fileno(), 1)
+            if not byte:
+                break
+            line += byte
+        return line.decode()
 
     def kill(self):
         self.process.kill()
