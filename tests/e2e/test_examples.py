@@ -14,11 +14,10 @@ import random
 import socket
 import struct
 
+from clients import FAMILIES, IPV4, IPV6, configuration, network
 from lib import Application, Daemon, wait_for
-from net import Namespace, enter, wire
+from net import enter
 
-IPV4, IPV6 = "198.51.100.2", "2001:db8:5::2"
-FAMILIES = ((IPV4, socket.AF_INET), (IPV6, socket.AF_INET6))
 FORMERR, NXDOMAIN, NOTIMP, REFUSED = 1, 3, 4, 5
 WWW = b"\3www\7example\4test\0"
 OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
@@ -166,15 +165,8 @@ def check_spoofed(daemon, client):
 
 def main():
     enter()
-    client = Namespace()
-    wire("vberth", "vclient", client)
-    client.address("vclient", "198.51.100.1/24", "2001:db8:5::1/64")
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    nics = (f"  - name: wire\n    interface: vberth\n    queues: {len(cores)}\n"
-            f'    addresses: [{IPV4}/24, "{IPV6}/64"]\n')
-    extra = (f"workers: {{cores: {cores}}}\nflows: {{capacity: 16384}}\n"
-             "memory: {mode: ordinary}\n")
-    with Daemon(nics, extra) as daemon:
+    client = network()
+    with Daemon(*configuration()) as daemon:
         dns = Application(daemon, "dns", identities=["udp/*:domain"])
         http = Application(daemon, "http", identities=["tcp/*:http"])
         check_dns(client)

@@ -15,11 +15,9 @@
 import os
 import socket
 
+from clients import CLIENT, FAMILIES, IPV4, IPV6, configuration, network, url
 from lib import Application, Daemon, skip
-from net import Namespace, enter, sh, wire
-
-IPV4, IPV6 = "198.51.100.2", "2001:db8:5::2"
-FAMILIES = ((IPV4, socket.AF_INET), (IPV6, socket.AF_INET6))
+from net import Namespace, enter, sh
 
 
 def exchange(a, b):
@@ -40,8 +38,8 @@ def exchange(a, b):
 
 def check_tcp(client, host):
     """A conversation with something on the kernel's side, opened from either end."""
-    for address, family in FAMILIES:
-        peer = "198.51.100.1" if family == socket.AF_INET else "2001:db8:5::1"
+    for (address, family), peer in zip(FAMILIES, CLIENT):
+        peer = peer.split("/")[0]
         for asking, serving, at in ((client, host, address), (host, client, peer)):
             with serving.socket(family, socket.SOCK_STREAM) as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,13 +54,8 @@ def check_tcp(client, host):
 
 
 def run(client, host, responder):
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    nics = (f"  - name: wire\n    interface: vberth\n    queues: {len(cores)}\n"
-            f'    addresses: [{IPV4}/24, "{IPV6}/64"]\n')
-    extra = (f"workers: {{cores: {cores}}}\nflows: {{capacity: 16384}}\n"
-             f"unmatched: kernel\nresponder: {responder}\nkernel: {{interface: berth0}}\n"
-             "memory: {mode: ordinary}\n")
-    with Daemon(nics, extra) as daemon:
+    extra = f"unmatched: kernel\nresponder: {responder}\nkernel: {{interface: berth0}}\n"
+    with Daemon(*configuration(extra)) as daemon:
         sh("ip", "link", "set", "berth0", "netns", host.pid)
         host.address("berth0", f"{IPV4}/24", f"{IPV6}/64")
         dns = Application(daemon, "dns", identities=["udp/*:domain"])
@@ -79,8 +72,7 @@ def run(client, host, responder):
             dig = client.run("dig", f"@{address}", "+short", "+tries=2", "AAAA",
                              "www.example.test")
             assert dig.stdout.strip() == "2001:db8::80", dig.stdout
-            page = client.run("curl", "-sS", "-g", "-m", "30", f"http://[{address}]/" if
-                              ":" in address else f"http://{address}/")
+            page = client.run("curl", "-sS", "-g", "-m", "30", url(address))
             assert "came through berthd" in page.stdout, page.stdout
         after = daemon.ctl("stats")["counters"]
         assert after["kernel"] - between["kernel"] > 1000, after
@@ -94,9 +86,7 @@ def main():
     enter("ping", "dig", "curl")
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         skip("/dev/net/tun is not there, or not ours to open")
-    client, host = Namespace(), Namespace()
-    wire("vberth", "vclient", client)
-    client.address("vclient", "198.51.100.1/24", "2001:db8:5::1/64")
+    client, host = network(), Namespace()
     # The kernel or the responder answers for the addresses: both arrangements are complete.
     run(client, host, "false")
     run(client, host, "true")

@@ -10,57 +10,39 @@
 #       198.51.100.1                            198.51.100.2
 #       2001:db8:5::1                           2001:db8:5::2
 import hashlib
-import os
 import socket
 
+from clients import FAMILIES, IPV4, MEGABYTE, RECORDS, configuration, megabyte, network, url
 from lib import Application, Daemon, wait_for
-from net import Namespace, enter, wire
-
-IPV4, IPV6 = "198.51.100.2", "2001:db8:5::2"
-FAMILIES = (("-4", IPV4, socket.AF_INET), ("-6", IPV6, socket.AF_INET6))
-RECORDS = (("A", "192.0.2.80"), ("AAAA", "2001:db8::80"))
-MEGABYTE = 1000000
+from net import enter
 
 
-def megabyte():
-    """The body of http's /1m, made here a second time."""
-    body, x = bytearray(), 1
-    for _ in range(MEGABYTE):
-        x = (x * 1664525 + 1013904223) & 0xffffffff
-        body.append(x >> 24)
-    return bytes(body)
-
-
-def url(address, path):
-    return f"http://[{address}]{path}" if ":" in address else f"http://{address}{path}"
-
-
-def dig(client, family, address, *words):
-    return client.run("dig", family, f"@{address}", "+norecurse", "+tries=2", *words).stdout
+def dig(client, address, *words):
+    return client.run("dig", f"@{address}", "+norecurse", "+tries=2", *words).stdout
 
 
 def check_ping(client):
-    for family, address, _ in FAMILIES:
-        ping = client.run("ping", family, "-c", "10", "-i", "0.02", address)
+    for address, _ in FAMILIES:
+        ping = client.run("ping", "-c", "10", "-i", "0.02", address)
         assert " 10 received" in ping.stdout, ping.stdout
     # Full frames, and two of different sizes: what berthd answers, it answers byte for byte.
-    for family, address, _ in FAMILIES:
-        ping = client.run("ping", family, "-c", "2", "-i", "0.02", "-s", "1400", address)
+    for address, _ in FAMILIES:
+        ping = client.run("ping", "-c", "2", "-i", "0.02", "-s", "1400", address)
         assert " 2 received" in ping.stdout, ping.stdout
 
 
 def check_echo(client):
-    for family, address, _ in FAMILIES:
-        answer = client.run("nc", family, "-u", "-w", "1", address, "7", input="berth\n")
+    for address, _ in FAMILIES:
+        answer = client.run("nc", "-u", "-w", "1", address, "7", input="berth\n")
         assert answer.stdout == "berth\n", answer
 
 
 def check_dig(client):
-    for family, address, _ in FAMILIES:
+    for address, _ in FAMILIES:
         for kind, record in RECORDS:
-            short = dig(client, family, address, "+short", kind, "www.example.test")
+            short = dig(client, address, "+short", kind, "www.example.test")
             assert short.strip() == record, short
-        full = dig(client, family, address, "www.example.test")
+        full = dig(client, address, "www.example.test")
         assert "status: NOERROR" in full and "EDNS: version: 0" in full, full
         assert "WARNING" not in full and "Warning" not in full, full
         for words, status, section in (
@@ -70,13 +52,13 @@ def check_dig(client):
                 (["www.example.net"], "REFUSED", "ANSWER: 0, AUTHORITY: 0"),
                 (["+edns=1", "+noednsneg", "www.example.test"], "BADVERS", "ANSWER: 0"),
                 (["+opcode=NOTIFY", "www.example.test"], "NOTIMP", "ANSWER: 0")):
-            answer = dig(client, family, address, *words)
+            answer = dig(client, address, *words)
             assert f"status: {status}" in answer and section in answer, answer
 
 
 def check_curl(client):
     digest = hashlib.sha256(megabyte()).hexdigest()
-    for family, address, _ in FAMILIES:
+    for address, _ in FAMILIES:
         page = client.run("curl", "-sS", "-g", "-m", "30", url(address, "/"))
         assert "came through berthd" in page.stdout, page.stdout
         body = client.run("curl", "-sS", "-g", "-m", "30", "-o", "-", url(address, "/1m"),
@@ -90,7 +72,7 @@ def check_curl(client):
 def check_closed(daemon, client):
     """Closed ports are refused at once, in the words of each protocol."""
     before = daemon.ctl("stats")["counters"]["rejected"]
-    for _, address, family in FAMILIES:
+    for address, family in FAMILIES:
         with client.socket(family, socket.SOCK_STREAM) as s:
             assert s.connect_ex((address, 81)) == 111, "no RST"
         with client.socket(family, socket.SOCK_DGRAM) as s:
@@ -117,8 +99,8 @@ def web_flow(daemon, address):
 def check_death(daemon, client, dns):
     """A killed application takes nobody along, and a new one takes its place."""
     curls = [client.start("curl", "-sS", "-g", "-m", "50", "--limit-rate", "300k", "-o",
-                          "/dev/null", url(address, "/1m")) for _, address, _ in FAMILIES]
-    for _, address, _ in FAMILIES:
+                          "/dev/null", url(address, "/1m")) for address, _ in FAMILIES]
+    for address, _ in FAMILIES:
         wait_for(lambda: web_flow(daemon, address), f"the flow of curl to {address}")
     dns.kill()
     wait_for(lambda: all(p["name"] != "dns" for p in daemon.ctl("ports")["ports"]),
@@ -136,15 +118,8 @@ def check_death(daemon, client, dns):
 
 def main():
     enter("ping", "nc", "dig", "curl")
-    client = Namespace()
-    wire("vberth", "vclient", client)
-    client.address("vclient", "198.51.100.1/24", "2001:db8:5::1/64")
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    nics = (f"  - name: wire\n    interface: vberth\n    queues: {len(cores)}\n"
-            f'    addresses: [{IPV4}/24, "{IPV6}/64"]\n')
-    extra = (f"workers: {{cores: {cores}}}\nflows: {{capacity: 16384}}\nunmatched: reject\n"
-             "memory: {mode: ordinary}\n")
-    with Daemon(nics, extra) as daemon:
+    client = network()
+    with Daemon(*configuration("unmatched: reject\n")) as daemon:
         echo = Application(daemon, "echo", identities=["udp/*:echo"])
         dns = Application(daemon, "dns", identities=["udp/*:domain"])
         http = Application(daemon, "http", identities=["tcp/*:http"])

@@ -9,16 +9,12 @@
 #    vclient ─────────────── vclient.10 ═════════ veth ═════════ vberth (af_packet)
 #    198.51.100.1            198.51.100.1                          198.51.100.2 in both,
 #    2001:db8:5::1           2001:db8:5::1                         2001:db8:5::2 in both
-import os
 import socket
 
 import vlan
+from clients import ADDRESSES, CLIENT, FAMILIES, configuration, network, url
 from lib import Application, Daemon
-from net import Namespace, enter, wire
-
-IPV4, IPV6 = "198.51.100.2", "2001:db8:5::2"
-CLIENT = ("198.51.100.1/24", "2001:db8:5::1/64")
-FAMILIES = ((IPV4, socket.AF_INET), (IPV6, socket.AF_INET6))
+from net import Namespace, enter
 
 
 def refused(client, family, address, port):
@@ -38,8 +34,7 @@ def check(daemon, plain, tagged):
         dig = tagged.run("dig", f"@{address}", "+short", "+tries=2", "www.example.test")
         assert dig.stdout.strip() == "192.0.2.80", dig.stdout
         page = tagged.run("curl", "-sS", "-g", "-m", "30", "-o", "/dev/null", "-w",
-                          "%{http_code} %{size_download}", f"http://[{address}]/1m" if
-                          ":" in address else f"http://{address}/1m")
+                          "%{http_code} %{size_download}", url(address, "/1m"))
         assert page.stdout == "200 1000000", page.stdout
         # What one zone has is closed in the other, and the refusal finds its way back.
         assert refused(plain, family, address, 80)
@@ -51,19 +46,11 @@ def check(daemon, plain, tagged):
 
 def main():
     enter("ping", "nc", "dig", "curl")
-    plain, tagged = Namespace(), Namespace()
-    wire("vberth", "vclient", plain)
-    plain.address("vclient", *CLIENT)
+    plain, tagged = network(), Namespace()
     vlan.add(tagged, plain, "vclient", 10)
     tagged.address("vclient.10", *CLIENT)
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    addresses = f'[{IPV4}/24, "{IPV6}/64"]'
-    nics = (f"  - name: wire\n    interface: vberth\n    queues: {len(cores)}\n"
-            f"    addresses: {addresses}\n"
-            f"    vlans:\n      - {{id: 10, addresses: {addresses}}}\n")
-    extra = (f"workers: {{cores: {cores}}}\nflows: {{capacity: 16384}}\nunmatched: reject\n"
-             "memory: {mode: ordinary}\n")
-    with Daemon(nics, extra) as daemon:
+    nic = f"    vlans:\n      - {{id: 10, addresses: {ADDRESSES}}}\n"
+    with Daemon(*configuration("unmatched: reject\n", nic)) as daemon:
         apps = [Application(daemon, "echo", identities=["udp/*:7"]),
                 Application(daemon, "dns", identities=["udp/*:domain@10"]),
                 Application(daemon, "http", identities=["tcp/*:http@10"])]
