@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/eal.h"
@@ -151,6 +154,27 @@ check_capability(struct preflight *p, const char *nic, unsigned capability, cons
 		nic, name);
 }
 
+/* Larger frames than the interface's MTU never come, and cannot be sent. (Up to the usual MTU,
+ * af_packet's driver sets it.) An interface that is not there is told of by EAL. */
+static void
+check_mtu(struct preflight *p, const struct config_nic *nic)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", nic->device);
+	if (fd >= 0 && nic->mtu > MTU_DEFAULT && ioctl(fd, SIOCGIFMTU, &request) == 0 &&
+	    request.ifr_mtu < nic->mtu) {
+		p->missing++;
+		fprintf(p->errors,
+			"berthd: nic %s: mtu is %u, but that of %s is %d: run `ip link set dev %s "
+			"mtu %u`, or lower mtu\n",
+			nic->name, nic->mtu, nic->device, request.ifr_mtu, nic->device, nic->mtu);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void
 check_nic(struct preflight *p, const struct config_nic *nic)
 {
@@ -168,6 +192,7 @@ check_nic(struct preflight *p, const struct config_nic *nic)
 	default:
 		check_driver(p, nic->name, "net_af_packet");
 		check_capability(p, nic->name, CAPABILITY_NET_RAW, "CAP_NET_RAW");
+		check_mtu(p, nic);
 	}
 }
 
