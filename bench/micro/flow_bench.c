@@ -133,6 +133,31 @@ work_hash_hit(struct bench *b)
 	return sum;
 }
 
+/* The three calls of a lookup, one burst after the other in each. */
+static uint32_t
+work_carried(struct bench *b)
+{
+	uint32_t indices[2][BURST], sum = 0, before = 0;
+	uint64_t hashes[2][BURST];
+
+	for (uint32_t n = 0; n <= KEYS_PER_ROUND; n += BURST) {
+		const uint32_t at = n < KEYS_PER_ROUND ? burst_next(b, 0) : before;
+		const unsigned now = n / BURST % 2;
+
+		flow_hash_burst(&secret, &b->keys[at], hashes[now], BURST);
+		flow_lookup_start(b->t, hashes[now], BURST);
+		if (n > 0) {
+			flow_lookup_finish(b->t, &b->keys[before], hashes[!now], indices[!now],
+					   BURST);
+			for (uint32_t i = 0; i < BURST; i++)
+				sum += indices[!now][i] == FLOW_NONE;
+		}
+		flow_lookup_match(b->t, hashes[now], indices[now], BURST);
+		before = at;
+	}
+	return sum;
+}
+
 static uint32_t
 work_hit_track(struct bench *b)
 {
@@ -169,6 +194,9 @@ work_churn(struct bench *b)
 		flow_lookup_burst(b->t, &b->keys[at], &b->hashes[at], indices, BURST);
 		for (uint32_t i = 0; i < BURST; i++)
 			flow_delete(b->t, indices[i]);
+		for (uint32_t i = 0; i < BURST; i++)
+			indices[i] = FLOW_NONE;
+		flow_insert_prefetch(b->t, &b->hashes[at], indices, BURST);
 		for (uint32_t i = 0; i < BURST; i++) {
 			if (flow_insert(b->t, &b->keys[at + i], b->hashes[at + i], &indices[i],
 					&created) != 0)
@@ -208,6 +236,7 @@ static const struct {
 	{ "lookup, present", work_hit },
 	{ "lookup, absent", work_miss },
 	{ "hash and lookup, present", work_hash_hit },
+	{ "the same, carried over", work_carried },
 	{ "hash, lookup and track", work_hit_track },
 	{ "lookup, delete, insert, free", work_churn },
 	{ "expiry, per slot, none due", work_expire },
