@@ -147,13 +147,14 @@ corpus_flip(const struct corpus *c, uint64_t seed, uint64_t damaged, struct corp
 	struct random r = { seed };
 	uint8_t frame[FRAME_DAMAGED];
 
-	for (uint64_t n = 0; n < damaged; n++) {
+	while (damaged > 0) {
 		const struct corpus_frame *f = &c->frames[random_below(&r, c->count)];
 		const uint32_t bytes = f->bytes < sizeof(frame) ? f->bytes : sizeof(frame);
 		const uint32_t reach = bytes < DAMAGE_BYTES ? bytes : DAMAGE_BYTES;
 
 		if (bytes == 0)
 			continue;
+		damaged--;
 		memcpy(frame, f->data, bytes);
 		for (uint32_t flips = 1 + random_below(&r, FLIPS_MAX); flips > 0; flips--)
 			frame[random_below(&r, reach)] ^= (uint8_t)(1u << random_below(&r, 8));
