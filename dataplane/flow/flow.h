@@ -54,6 +54,7 @@ enum flow_flag {
 	FLOW_REPLIED = 1u << 1,   /* seen in both directions */
 	FLOW_OUTGOING = 1u << 2,  /* the first packet was sent by an application here */
 	FLOW_LOCAL = 1u << 3,     /* both ends are applications here */
+	FLOW_ENCLOSED = 1u << 4,  /* came by a tunnel or PPPoE, into which nothing is sent */
 };
 
 /* The line that each packet of the flow touches. `side` s below is about packets *to* endpoint s of
