@@ -66,7 +66,7 @@ client_spread(const uint8_t *ip, uint32_t bytes)
 
 	for (uint32_t i = first; i < end; i += 4)
 		h = mix(h, be32_load(ip + i));
-	if ((proto == PROTO_TCP || proto == PROTO_UDP) && offset + 4 <= bytes)
+	if (proto_has_ports(proto) && offset + 4 <= bytes)
 		h = mix(h, be32_load(ip + offset));
 	return (uint32_t)(h >> 16);
 }
@@ -123,7 +123,7 @@ berth_tx_burst(struct berth *b, const struct berth_packet *packets, uint16_t n)
 	_Static_assert(WORKERS_MAX <= 32, "a bit per ring");
 	for (; sent < n; sent++) {
 		const struct berth_packet *p = &packets[sent];
-		uint32_t ring;
+		uint32_t ring = 0;
 		uint8_t *at;
 
 		if (!packet_is_ip(p)) {

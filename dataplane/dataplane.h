@@ -142,6 +142,12 @@ struct worker_info {
 };
 void dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker_info *out);
 
+/* Cycles that `worker` spent in its `stage`th stage since it started, 0 being the first on a
+ * packet's way, and the stage's name (constant). False, with both untouched: past the last stage,
+ * or no build for measuring, which alone takes these times. */
+bool dataplane_stage_cycles(const struct dataplane *dp, uint16_t worker, unsigned stage,
+			    const char **name, uint64_t *cycles);
+
 struct nic_info {
 	char name[NAME_BYTES];
 	char device[64];
@@ -164,5 +170,7 @@ bool dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, fl
 
 uint16_t dataplane_workers(const struct dataplane *dp);
 const struct link_set *dataplane_links(const struct dataplane *dp);
+/* Idle times of flows; constant. */
+const struct track_timeouts *dataplane_timeouts(const struct dataplane *dp);
 /* Milliseconds since the workers' clock began, as flow entries hold them. Any thread. */
 uint32_t dataplane_now_ms(const struct dataplane *dp);

@@ -340,6 +340,7 @@ inbound_flow(struct worker *w, struct burst *b)
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	flow_insert_prefetch(w->flows, b->hashes, b->flows, b->n);
 	profile_mark(w, STAGE_FLOW);
 	bind(w, b);
 	profile_mark(w, STAGE_BIND);
@@ -367,7 +368,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	struct burst *b = &w->burst;
 	uint16_t received;
 
-	profile_begin(w);
+	profile_mark(w, STAGE_LOOP);
 	received = rx_burst(q, b->mbufs);
 	if (received == 0)
 		return 0;

@@ -64,12 +64,6 @@ take_sends(struct worker *w, struct dp_app *app, struct burst *b)
 	return taken;
 }
 
-static unsigned
-flow_flags(const struct worker *w, uint32_t index)
-{
-	return atomic_load_explicit(&flow_entry_at(w->flows, index)->flags, memory_order_relaxed);
-}
-
 /* Sends packet i the way its flow came, or finds the way. */
 static void
 send_out(struct worker *w, const struct burst *b, uint16_t i)
@@ -79,7 +73,7 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 	const struct flow_key *key = &b->packets[i].key;
 	struct address destination = { .family = key->family };
 
-	if (flow_flags(w, b->flows[i]) & FLOW_ENCLOSED) {
+	if (link == LINK_ENCLOSED) {
 		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
 		return;
 	}
@@ -88,7 +82,7 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 		return;
 	}
 	memcpy(destination.bytes, key->addr[1], sizeof(destination.bytes));
-	emit_routed(w, b->mbufs[i], key->zone, &destination);
+	emit_routed(w, b->mbufs[i], b->apps[i], key->zone, &destination);
 }
 
 /* Delivers packet i to another application here. */
@@ -115,6 +109,11 @@ outbound_flow(struct worker *w, struct burst *b)
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	/* The way back is on the second line. */
+	for (uint16_t i = 0; i < b->n; i++) {
+		if (b->flows[i] != FLOW_NONE)
+			__builtin_prefetch(flow_detail_at(w->flows, b->flows[i]));
+	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct packet *p = &b->packets[i];
 		port_ref from;
@@ -130,7 +129,7 @@ outbound_flow(struct worker *w, struct burst *b)
 		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
 		flows_account(w, b->flows[i], p, b->direction[i], LINK_NONE, NULL);
 		b->record_flags[i] = RECORD_LOCAL;
-		if (flow_flags(w, b->flows[i]) & FLOW_LOCAL)
+		if (flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL)
 			send_here(w, b, i);
 		else
 			send_out(w, b, i);
