@@ -11,6 +11,8 @@
 
 #define LINK_ADDRESSES_MAX 16
 #define LINK_NONE          UINT16_MAX
+/* Of a flow: its packets come by a tunnel or PPPoE, into which nothing is sent. */
+#define LINK_ENCLOSED (UINT16_MAX - 1)
 
 struct link {
 	uint16_t nic;  /* index */
