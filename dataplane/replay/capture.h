@@ -47,3 +47,8 @@ bool link_type_is_parsed(int link_type);
  * own bytes, else a header made for the EtherType that the capture's pseudo header or the IP
  * version names. Returns its bytes; 0 where the packet ends inside its pseudo header. */
 uint32_t link_frame(int link_type, const struct captured *packet, uint8_t frame[FRAME_BYTES_MAX]);
+
+/* Where `at`, behind the length field of an 802.3 frame of *bytes, stands a SNAP header of an
+ * EtherType (RFC 1042): takes it out, so that the frame is as Ethernet II has it, and returns true.
+ */
+bool link_snap_remove(uint8_t *frame, uint32_t *bytes, uint32_t at);

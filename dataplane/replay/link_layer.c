@@ -5,11 +5,10 @@
 
 #include "dataplane/replay/capture.h"
 
-#define NULL_BYTES           4  /* an address family of the capturing system, in its byte order */
-#define SLL_BYTES            16 /* the last two are an EtherType */
-#define SLL2_BYTES           20 /* the first two are an EtherType */
-#define ETHERTYPE_NUM_LOWEST 0x0600u /* IEEE 802.3 3.2.6; below are Linux's own numbers */
-#define ETHERTYPE_NUM_NONE   0xffffu /* reserved (RFC 1701): refused as unknown */
+#define NULL_BYTES         4  /* an address family of the capturing system, in its byte order */
+#define SLL_BYTES          16 /* the last two are an EtherType */
+#define SLL2_BYTES         20 /* the first two are an EtherType */
+#define ETHERTYPE_NUM_NONE 0xffffu /* reserved (RFC 1701): refused as unknown */
 
 bool
 link_type_is_parsed(int link_type)
@@ -54,7 +53,7 @@ sll_ethertype(const uint8_t *field)
 {
 	const uint16_t type = be16_load(field);
 
-	return type < ETHERTYPE_NUM_LOWEST ? ETHERTYPE_NUM_NONE : type;
+	return type < ETHERTYPE_NUM_MIN ? ETHERTYPE_NUM_NONE : type;
 }
 
 /* Returns the bytes of the pseudo header, and sets *type; UINT32_MAX where the packet ends in it.
@@ -106,4 +105,19 @@ link_frame(int link_type, const struct captured *packet, uint8_t frame[FRAME_BYT
 		bytes = FRAME_BYTES_MAX - at;
 	memcpy(frame + at, packet->bytes + header, bytes);
 	return at + bytes;
+}
+
+bool
+link_snap_remove(uint8_t *frame, uint32_t *bytes, uint32_t at)
+{
+	static const uint8_t snap[] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
+	const uint32_t type_at = at + sizeof(snap), end = *bytes;
+
+	if (at < ETHERNET_BYTES || end < type_at + 2 ||
+	    memcmp(frame + at, snap, sizeof(snap)) != 0 ||
+	    be16_load(frame + type_at) < ETHERTYPE_NUM_MIN)
+		return false;
+	memmove(frame + at - 2, frame + type_at, end - type_at);
+	*bytes = end - (type_at - (at - 2));
+	return true;
 }

@@ -75,10 +75,12 @@ kind_is_icmp(uint8_t kind)
 	       kind == PACKET_ICMP_OTHER;
 }
 
+/* IPv6 extension headers that the parser walks over: hop-by-hop, routing, fragment, authentication,
+ * destination options. */
 static bool
-proto_has_ports(uint8_t proto)
+proto_is_extension(uint8_t proto)
 {
-	return proto == PROTO_TCP || proto == PROTO_UDP;
+	return proto == 0 || proto == 43 || proto == 44 || proto == 51 || proto == 60;
 }
 
 /* What an ICMP error quotes, turned back to the direction in which it was sent. */
@@ -115,14 +117,20 @@ ip_print(const struct reading *r, struct json_line *line)
 	const bool icmp = kind_is_icmp(p->kind);
 
 	header_print(ip, line);
+	/* Refused in the middle of IPv6's extension headers: what they lead to was not reached. */
+	if (r->verdict != READING_OK && p->kind == 0 && proto_is_extension(p->key.proto))
+		return;
 	json_number(line, "proto",
 		    !icmp             ? p->key.proto
 		    : ip[0] >> 4 == 4 ? PROTO_ICMP
 				      : PROTO_ICMPV6);
 	if (p->kind == PACKET_TRANSPORT)
 		ports_print(p->key.port[0], p->key.port[1], line);
-	json_text(line, "frag", fragment_name(p));
-	if (p->kind == PACKET_TRANSPORT && p->key.proto == PROTO_TCP)
+	/* Of a refused packet it may not have been looked at. */
+	if (r->verdict == READING_OK || p->kind != 0 || p->facts & PACKET_FRAGMENT)
+		json_text(line, "frag", fragment_name(p));
+	if (p->kind == PACKET_TRANSPORT && p->key.proto == PROTO_TCP &&
+	    (r->verdict == READING_OK || p->tcp_flags != 0))
 		tcp_flags_print(p->tcp_flags, line);
 	if (!icmp)
 		return;

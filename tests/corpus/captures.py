@@ -15,6 +15,7 @@ class Packet:
     time: int  # nanoseconds
     data: bytes
     wire_bytes: int
+    strange_time: bool = False  # a fraction of 2^31 or more
 
 
 def _pcap(data):
@@ -38,7 +39,7 @@ def _pcap(data):
         # What passes the file's own snapshot length is read and left out.
         shown = min(kept, snap) if 0 < snap < 2 ** 31 else kept
         yield Packet(link_type & 0xFFFF, seconds * NANOSECONDS + fraction * unit,
-                     data[at:at + shown], wire)
+                     data[at:at + shown], wire, fraction >= 2 ** 31)
         at += kept
 
 

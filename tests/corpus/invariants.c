@@ -62,6 +62,7 @@ static void
 offsets_check(const struct packet *p, uint32_t bytes)
 {
 	const uint32_t end = (uint32_t)p->l3_offset + p->l3_bytes;
+	const uint32_t l4_header = (uint32_t)p->payload_offset - p->l4_offset;
 
 	panic_unless(p->l3_offset <= p->l4_offset && p->l4_offset <= p->payload_offset);
 	panic_unless(p->payload_offset <= end && end <= bytes);
@@ -70,9 +71,9 @@ offsets_check(const struct packet *p, uint32_t bytes)
 		panic_unless(end - p->l3_offset >= ARP_BYTES);
 		break;
 	case PACKET_TRANSPORT:
-		panic_unless(p->payload_offset - p->l4_offset >= UDP_BYTES);
+		panic_unless(l4_header >= UDP_BYTES);
 		if (p->key.proto == PROTO_TCP)
-			panic_unless(p->payload_offset - p->l4_offset >= TCP_BYTES);
+			panic_unless(l4_header >= TCP_BYTES);
 		break;
 	case PACKET_ICMP_QUERY:
 	case PACKET_ICMP_ERROR:

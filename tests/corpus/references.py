@@ -16,7 +16,7 @@ TCP_FLAGS = "FSRPAUEC"
 TSHARK_PREFERENCES = (
     "ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE",
     "ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE",
-    "sctp.checksum:TRUE", "ip.tso_support:FALSE")
+    "sctp.checksum:CRC 32c", "ip.tso_support:FALSE")
 TSHARK_FIELDS = (
     "frame.protocols", "eth.type", "vlan.id", "ieee8021ad.id", "ieee8021ad.svid",
     "vlan.etype", "ip.version", "ip.src", "ip.dst", "ip.proto", "ip.hdr_len", "ip.len",
@@ -128,7 +128,8 @@ def _transport(tree, at):
         return _present(sport=tree.number("sctp.srcport"), dport=tree.number("sctp.dstport"),
                         _l4_checksum=tree.number("sctp.checksum.status"))
     if name in ("icmp", "icmpv6"):
-        facts = _present(icmp_type=tree.number(name + ".type"), icmp_code=tree.number(name + ".code"),
+        facts = _present(icmp_type=tree.number(name + ".type"),
+                         icmp_code=tree.number(name + ".code"),
                          _l4_checksum=tree.number(name + ".checksum.status"))
         if at + 1 < len(tree.layers) and tree.layers[at + 1] in ("ip", "ipv6"):
             facts["inner"] = _packet(tree, at + 1)
@@ -146,7 +147,8 @@ def _packet(tree, at):
 def _tshark_reading(line):
     tree = _Tree(line)
     tags = []
-    for layer in tree.layers:
+    at = next((n for n, layer in enumerate(tree.layers) if layer not in LINK_LAYERS), None)
+    for layer in tree.layers[:at]:
         if layer == "vlan":
             tags.append(tree.number("vlan.id"))
         elif layer == "ieee8021ad":
@@ -158,7 +160,6 @@ def _tshark_reading(line):
         facts["vlan"] = tags
     types = [_numbers([t])[0] for t in tree.all("eth.type")[:1] + tree.all("vlan.etype")]
     facts["_ethertypes"] = types
-    at = next((n for n, layer in enumerate(tree.layers) if layer not in LINK_LAYERS), None)
     if at is not None and tree.layers[at] in ("ip", "ipv6"):
         facts |= _packet(tree, at)
     elif at is not None and tree.layers[at] == "arp":
@@ -216,6 +217,9 @@ def _ovs_reading(line):
     facts["src"] = fields.get("nw_src" if l3 == "ipv4" else "ipv6_src")
     facts["dst"] = fields.get("nw_dst" if l3 == "ipv4" else "ipv6_dst")
     facts["proto"] = proto if proto is not None else int(fields.get("nw_proto", "0"))
+    if {facts["src"], facts["dst"]} <= {"0.0.0.0", "::"} and facts["proto"] == 0:
+        # Its own sanity check of the IP header or length failed: it knows the EtherType only.
+        return facts | {"src": None, "dst": None, "proto": None, "_stopped": True}
     frag = fields.get("nw_frag", "no")
     facts["frag"] = "none" if frag == "no" else frag
     if "icmp_type" in fields:
