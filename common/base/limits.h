@@ -48,3 +48,6 @@
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8
+
+/* Fragments of one datagram: at the smallest MTU of IPv6 (RFC 8200 5) 65535 bytes come in 54. */
+#define PIECES_MAX 64
