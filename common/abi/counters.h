@@ -101,7 +101,26 @@
 	  "RFC 8200 4.2, RFC 8504 5.3")                                                            \
 	X(IPV6_ROUTING, "ipv6_routing", "routing header with segments left", "RFC 8200 4.4")       \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error quotes what its receiver cannot have sent",        \
-	  "RFC 1122 3.2.2, RFC 4443 2.4")
+	  "RFC 1122 3.2.2, RFC 4443 2.4")                                                          \
+	X(FRAGMENT_LENGTH, "fragment_length",                                                      \
+	  "fragment is empty, or another follows and it ends at no multiple of 8", "RFC 8200 4.5") \
+	X(FRAGMENT_TOO_LONG, "fragment_too_long", "fragment ends past 65535 bytes of datagram",    \
+	  "RFC 791 3.2, RFC 8200 4.5")                                                             \
+	X(FRAGMENT_TINY, "fragment_tiny", "fragment that would write into the first one's header", \
+	  "RFC 1858, RFC 3128")                                                                    \
+	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "fragment that came before", "RFC 8200 4.5")   \
+	X(FRAGMENT_OVERLAP, "fragment_overlap",                                                    \
+	  "fragment of a datagram in which some overlap or disagree about its end", "RFC 5722 4")  \
+	X(FRAGMENT_TOO_MANY, "fragment_too_many", "fragment of a datagram in too many pieces", "") \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "the first fragment of its datagram did not come", \
+	  "RFC 1122 3.3.2, RFC 8200 4.5")                                                          \
+	X(FRAGMENT_TABLE_FULL, "fragment_table_full",                                              \
+	  "held fragment that gave way to one of a newer datagram", "")                            \
+	X(FRAGMENT_SOURCE_FULL, "fragment_source_full",                                            \
+	  "held fragment that gave way to a newer one of its sender", "")                          \
+	X(FRAGMENT_HELD_FULL, "fragment_held_full", "held fragment that gave way to a newer one",  \
+	  "")                                                                                      \
+	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "")
 
 enum counter {
 #define X(name, help) COUNTER_##name,
