@@ -48,7 +48,8 @@ eal_megabytes(const struct config *config)
 		if (config->nics[i].mtu > mtu)
 			mtu = config->nics[i].mtu;
 	if (buffers == 0) {
-		buffers = workers * (2048 + (workers - 1) * HANDOVER_SLOTS);
+		buffers = workers *
+			  (2048 + config->fragments.held_packets + (workers - 1) * HANDOVER_SLOTS);
 		for (uint16_t i = 0; i < config->nics_count; i++)
 			buffers +=
 				config->nics[i].queues * (uint64_t)config->nics[i].rx_descriptors +

@@ -51,3 +51,6 @@
 
 /* Fragments of one datagram: at the smallest MTU of IPv6 (RFC 8200 5) 65535 bytes come in 54. */
 #define PIECES_MAX 64
+/* What a worker's fragment table may be configured to hold. */
+#define FRAGMENT_DATAGRAMS_MAX (1u << 20)
+#define FRAGMENT_HELD_MAX      (1u << 20)

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "common/abi/counters.h"
+#include "common/base/limits.h"
 #include "dataplane/flow/flow.h"
 
 /* One fragment, with the parser's facts. The parser has proved that a first fragment holds all
@@ -54,9 +55,6 @@ struct fragment_options {
 	uint32_t held_packets; /* 1..FRAGMENT_HELD_MAX */
 	uint32_t per_source;   /* 1..FRAGMENT_DATAGRAMS_MAX */
 };
-
-#define FRAGMENT_DATAGRAMS_MAX (1u << 20)
-#define FRAGMENT_HELD_MAX      (1u << 20)
 
 struct fragment_table;
 
