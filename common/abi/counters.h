@@ -54,7 +54,7 @@
 	X(SOURCE_INVALID, "source_invalid", "source address that no sender may have",              \
 	  "RFC 1122 3.2.1.3")                                                                      \
 	X(LAND, "land", "source and destination socket are the same", "RFC 4732")                  \
-	X(FRAGMENT, "fragment", "IP fragment", "RFC 791 3.2, RFC 8200 4.5")                        \
+	X(FRAGMENT, "fragment", "IP fragment sent by an application", "RFC 791 3.2, RFC 8200 4.5") \
 	X(TCP_TRUNCATED, "tcp_truncated", "datagram ends inside the TCP header", "RFC 9293 3.1")   \
 	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 5 or past the segment",       \
 	  "RFC 9293 3.1")                                                                          \

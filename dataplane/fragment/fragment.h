@@ -34,7 +34,7 @@ struct fragment {
 	uint16_t header_bytes; /* as pieces_check() has it */
 	bool more;
 	uint8_t kind; /* enum packet_kind; the first fragment's counts */
-	void *packet; /* the caller's */
+	void *packet; /* the caller's; not NULL */
 };
 
 /* What later fragments take over from the first. */

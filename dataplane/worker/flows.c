@@ -137,6 +137,23 @@ flows_open(struct worker *w, const struct packet *packet, const struct flow_key 
 	return open_entry(w, key, hash, direction, !direction, &to, 0, index);
 }
 
+enum drop_reason
+flows_follow(struct worker *w, const struct packet *packet, const struct flow_key *key,
+	     uint64_t hash, uint32_t *index)
+{
+	const uint32_t found = flow_lookup(w->flows, key, hash);
+	struct bind_result to;
+	enum drop_reason reason;
+
+	if (found != FLOW_NONE) {
+		*index = found;
+		return DROP_NONE;
+	}
+	/* Where the first one was refused, this one is, for the same reason. */
+	reason = bind_packet(w, packet, hash, &to);
+	return reason != DROP_NONE ? reason : DROP_FRAGMENT_NO_FLOW;
+}
+
 /* Whether a port belongs to the application that sends. */
 struct owner {
 	const struct worker *worker;
@@ -200,6 +217,10 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, uns
 	     atomic_load_explicit(&d->link, memory_order_relaxed) == LINK_NONE)) {
 		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
 		atomic_store_explicit(&d->link, link, memory_order_relaxed);
+	}
+	if (packet->kind == PACKET_LATER_FRAGMENT) {
+		track_fragment(e, d, reply, packet->l3_bytes, w->now_ms);
+		return;
 	}
 	track_packet(&w->dp->options.timeouts, e, d, reply, packet->tcp_flags, packet->l3_bytes,
 		     w->now_ms);

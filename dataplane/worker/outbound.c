@@ -25,6 +25,11 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 		worker_drop(w, m, DROP_TX_MALFORMED);
 		return NULL;
 	}
+	/* A later one has no ports by which to tell whose it is. */
+	if (p->facts & PACKET_FRAGMENT) {
+		worker_drop(w, m, DROP_FRAGMENT);
+		return NULL;
+	}
 	/* Only TCP and UDP have a source socket that somebody can own. */
 	if (p->kind != PACKET_TRANSPORT) {
 		worker_drop(w, m, DROP_TX_NOT_OWNER);

@@ -6,8 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), handover.c (between workers), housekeeping.c (expiry, limbo, adoption of
- * publications). */
+ * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), housekeeping.c
+ * (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -66,6 +66,7 @@ struct worker {
 	const struct neighbour_table *neighbours;
 
 	struct flow_table *flows;
+	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
 
@@ -184,6 +185,10 @@ bool flows_ended(struct flow_table *t, uint32_t index, void *worker);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 
+/* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
+enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
+			      const struct flow_key *key, uint64_t hash, uint32_t *index);
+
 /* emit.c */
 /* Puts a finished frame on nic's queue of this worker, or hands it to a worker that has one. */
 void emit_frame(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum tx_class class);
@@ -200,6 +205,17 @@ uint16_t emit_solicits(struct worker *w);
  * counted. */
 bool emit_retag(struct worker *w, struct rte_mbuf **m);
 void emit_flush(struct worker *w);
+
+/* fragments.c: takes the fragments out of the burst. Those whose datagram another worker knows are
+ * handed over; the others, up to BURST_MAX, are put into `own` for fragments_take(), which uses
+ * w->burst. Returns how many. */
+uint16_t fragments_divert(struct worker *w, struct burst *b, struct rte_mbuf **own);
+/* Lets fragments with their notes go on, wait, or drop. */
+void fragments_take(struct worker *w, struct rte_mbuf **mbufs, uint16_t n);
+/* Gives up old datagrams. */
+void fragments_expire(struct worker *w);
+/* Drops what waits, as `shutdown`. The worker has ended. Control. */
+void fragments_drain(struct worker *w);
 
 /* handover.c */
 void handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m);

@@ -72,6 +72,7 @@ default_options(uint16_t workers)
 		.reject_per_second = 4,
 		.flows_capacity = FLOW_CAPACITY_MIN,
 		.timeouts = { 1000, 2000, 500, 1000, 2000, 1000 },
+		.fragments = { 60000, 32, 16, 16 },
 	};
 	struct link *l = &o.links.links[0];
 
