@@ -9,6 +9,7 @@
 #
 # All of it lives in a namespace of this process, which takes it along when it ends.
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -60,6 +61,15 @@ def network():
     return holder, client
 
 
+def check_fragments(daemon, client):
+    """What the kernel has to cut arrives whole."""
+    sink = Application(daemon, "sink", "--json", "--expect", "2", identities=["udp/*:9000"])
+    for family, address in (("-4", "198.51.100.2"), ("-6", "2001:db8:5::2")):
+        sh(*client, "nc", family, "-u", "-w", "1", address, "9000", input="x" * 4000)
+    output = sink.process.communicate(timeout=60)[0]
+    assert json.loads(output) == {"packets": 2, "bytes": 4028 + 4048}, output
+
+
 def check_clients(daemon, client):
     echo = Application(daemon, "echo", identities=["udp/*:7"])
     dns = Application(daemon, "dns", identities=["udp/*:domain"])
@@ -96,6 +106,7 @@ def main():
     try:
         with Daemon(nics, extra) as daemon:
             check_clients(daemon, client)
+            check_fragments(daemon, client)
     finally:
         holder.kill()
         holder.wait()
