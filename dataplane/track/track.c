@@ -100,9 +100,10 @@ timeout_ms_for(const struct track_timeouts *timeouts, uint8_t proto, enum track_
 	}
 }
 
-void
-track_fragment(struct flow_entry *e, struct flow_detail *d, bool reply, uint32_t ip_bytes,
-	       uint32_t now_ms)
+/* Counts the packet and notes when it came. */
+static void
+track_account(struct flow_entry *e, struct flow_detail *d, bool reply, uint32_t ip_bytes,
+	      uint32_t now_ms)
 {
 	const uint64_t before = atomic_load_explicit(&d->packets[0], memory_order_relaxed) +
 				atomic_load_explicit(&d->packets[1], memory_order_relaxed);
@@ -121,7 +122,7 @@ track_packet(const struct track_timeouts *timeouts, struct flow_entry *e, struct
 	const uint8_t flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
 	enum track_state state = atomic_load_explicit(&e->state, memory_order_relaxed);
 
-	track_fragment(e, d, reply, ip_bytes, now_ms);
+	track_account(e, d, reply, ip_bytes, now_ms);
 	if (reply && (flags & FLOW_REPLIED) == 0)
 		atomic_store_explicit(&e->flags, flags | FLOW_REPLIED, memory_order_relaxed);
 	if (e->key.proto == PROTO_TCP)

@@ -34,7 +34,3 @@ struct track_timeouts {
 void
 track_packet(const struct track_timeouts *timeouts, struct flow_entry *e, struct flow_detail *d,
 	     bool reply, uint8_t tcp_flags, uint32_t ip_bytes, uint32_t now_ms);
-
-/* Accounts a later fragment, which shows no state: last seen, packets, bytes. Worker. */
-void track_fragment(struct flow_entry *e, struct flow_detail *d, bool reply, uint32_t ip_bytes,
-		    uint32_t now_ms);

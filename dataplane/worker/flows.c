@@ -218,10 +218,6 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, uns
 		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
 		atomic_store_explicit(&d->link, link, memory_order_relaxed);
 	}
-	if (packet->kind == PACKET_LATER_FRAGMENT) {
-		track_fragment(e, d, reply, packet->l3_bytes, w->now_ms);
-		return;
-	}
 	track_packet(&w->dp->options.timeouts, e, d, reply, packet->tcp_flags, packet->l3_bytes,
 		     w->now_ms);
 }

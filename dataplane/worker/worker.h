@@ -185,7 +185,8 @@ flows_open(struct worker *w, const struct packet *packet, const struct flow_key 
 enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 				 const struct flow_key *key, unsigned direction, uint64_t hash,
 				 uint32_t *index, port_ref *port);
-/* Accounts one packet and remembers the way back. `mac` NULL: from an application. */
+/* Accounts one packet and remembers the way back. `mac` NULL: from an application. A later fragment
+ * has no TCP flags and moves no state. */
 void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
 		   unsigned direction, uint16_t link, const uint8_t *mac);
 /* flow_expire_fn: takes the entry out of its ports' numbers. */
