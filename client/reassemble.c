@@ -76,7 +76,7 @@ berth_reassembler_close(struct berth_reassembler *r)
 }
 
 void
-berth_reassembler_counts(const struct berth_reassembler *r, struct berth_reassembler_counts *out)
+berth_reassembler_count(const struct berth_reassembler *r, struct berth_reassembler_counts *out)
 {
 	*out = r->counts;
 }

@@ -146,7 +146,8 @@ extern const char *const drop_sources[DROP_COUNT];
 struct counter_totals {
 	uint64_t counters[COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
-	uint64_t held; /* packets inside berthd now: handed over, or waiting for a neighbour */
+	uint64_t
+		held; /* packets inside berthd now: handed over, or waiting (neighbour, fragment) */
 };
 
 /* received + originated. */

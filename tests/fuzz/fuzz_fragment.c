@@ -166,7 +166,7 @@ reassembler_run(const uint8_t *data, size_t bytes)
 			packet_check(&packets[i]);
 		completed += whole;
 	}
-	berth_reassembler_counts(r, &counts);
+	berth_reassembler_count(r, &counts);
 	panic_unless(counts.completed == completed);
 	berth_reassembler_close(r);
 }

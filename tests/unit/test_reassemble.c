@@ -163,7 +163,7 @@ Test(reassemble, refuses_broken_datagrams)
 		cut(&w, 64);
 		cr_expect(zero(u16, run(r, 0)), "case %u", i);
 	}
-	berth_reassembler_counts(r, &counts);
+	berth_reassembler_count(r, &counts);
 	cr_expect(eq(u64, counts.malformed, 8));
 
 	whole_make(&w, false, 17, 50, 1, 0, 0, 200);
@@ -233,7 +233,7 @@ Test(reassemble, refuses_broken_fragments)
 	whole_make(&w, true, 17, 1, 1, 512, 0, 200);
 	part(&w, 64, 64); /* more headers than there is room for */
 	cr_expect(zero(u16, run(r, 0)));
-	berth_reassembler_counts(r, &counts);
+	berth_reassembler_count(r, &counts);
 	cr_expect(eq(u64, counts.malformed, 10));
 	cr_expect(eq(u64, counts.gave_way, 0));
 	berth_reassembler_close(r);
@@ -262,7 +262,7 @@ Test(reassemble, overlap_and_timeout)
 	cr_expect(zero(u16, run(r, start + 2000)));
 	part(&w, 0, 64);
 	cr_expect(zero(u16, run(r, start + 3000)));
-	berth_reassembler_counts(r, &counts);
+	berth_reassembler_count(r, &counts);
 	cr_expect(all(eq(u64, counts.overlapped, 1), eq(u64, counts.completed, 1),
 		      eq(u64, counts.expired, 1)));
 	berth_reassembler_close(r);
@@ -297,7 +297,7 @@ Test(reassemble, limits)
 		cut(&w, 104);
 	}
 	cr_expect(eq(u16, run(r, 60), 4)); /* the fifth finds no room: the caller has all */
-	berth_reassembler_counts(r, &counts);
+	berth_reassembler_count(r, &counts);
 	cr_expect(eq(u64, counts.completed, 5));
 	cr_expect(eq(u64, counts.gave_way, 38 + 38 + 4 + 2));
 	berth_reassembler_close(r);

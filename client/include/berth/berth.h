@@ -238,7 +238,7 @@ BERTH_EXPORT uint16_t berth_reassemble(struct berth_reassembler *r, struct berth
 				       uint16_t n);
 
 BERTH_EXPORT void
-berth_reassembler_counts(const struct berth_reassembler *r, struct berth_reassembler_counts *out);
+berth_reassembler_count(const struct berth_reassembler *r, struct berth_reassembler_counts *out);
 
 /* -- Sending -- */
 
