@@ -54,7 +54,7 @@ burst_move(struct burst *b, uint16_t from, uint16_t to)
 	if (from == to)
 		return;
 	b->mbufs[to] = b->mbufs[from];
-	b->packets[to] = b->packets[from];
+	packet_assign(&b->packets[to], &b->packets[from]);
 	b->links[to] = b->links[from];
 	b->apps[to] = b->apps[from];
 }
@@ -81,7 +81,7 @@ burst_take(struct burst *b, struct rte_mbuf *m)
 	const struct buffer_note *note = buffer_note(m);
 
 	b->mbufs[b->n] = m;
-	b->packets[b->n] = note->packet;
+	packet_assign(&b->packets[b->n], &note->packet);
 	b->links[b->n] = note->link;
 	b->apps[b->n] = note->app;
 	b->n++;

@@ -30,7 +30,7 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 		worker_drop(w, m, DROP_FRAGMENT);
 		return NULL;
 	}
-	/* Only TCP and UDP have a source socket that somebody can own. */
+	/* Only transports with ports have a source socket that somebody can own. */
 	if (p->kind != PACKET_TRANSPORT) {
 		worker_drop(w, m, DROP_TX_NOT_OWNER);
 		return NULL;
@@ -77,6 +77,10 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 	const struct flow_key *key = &b->packets[i].key;
 	struct address destination = { .family = key->family };
 
+	if (link == LINK_ENCLOSED) {
+		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
+		return;
+	}
 	if (link != LINK_NONE) {
 		emit_to(w, b->mbufs[i], link, d->peer_mac);
 		return;
