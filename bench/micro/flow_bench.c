@@ -133,27 +133,27 @@ work_hash_hit(struct bench *b)
 	return sum;
 }
 
-/* The three calls of a lookup, one burst after the other in each. */
+/* The three calls of a lookup, each for another burst: while the entries of one come, the buckets
+ * of the next do. */
 static uint32_t
 work_carried(struct bench *b)
 {
-	uint32_t indices[2][BURST], sum = 0, before = 0;
-	uint64_t hashes[2][BURST];
+	uint32_t indices[4][BURST], at[4], sum = 0;
+	uint64_t hashes[4][BURST];
 
-	for (uint32_t n = 0; n <= KEYS_PER_ROUND; n += BURST) {
-		const uint32_t at = n < KEYS_PER_ROUND ? burst_next(b, 0) : before;
-		const unsigned now = n / BURST % 2;
+	for (uint32_t n = 0; n < KEYS_PER_ROUND / BURST + 2; n++) {
+		const unsigned now = n % 4, one = (n - 1) % 4, two = (n - 2) % 4;
 
-		flow_hash_burst(&secret, &b->keys[at], hashes[now], BURST);
+		at[now] = burst_next(b, 0);
+		flow_hash_burst(&secret, &b->keys[at[now]], hashes[now], BURST);
 		flow_lookup_start(b->t, hashes[now], BURST);
-		if (n > 0) {
-			flow_lookup_finish(b->t, &b->keys[before], hashes[!now], indices[!now],
-					   BURST);
-			for (uint32_t i = 0; i < BURST; i++)
-				sum += indices[!now][i] == FLOW_NONE;
-		}
-		flow_lookup_match(b->t, hashes[now], indices[now], BURST);
-		before = at;
+		if (n >= 1)
+			flow_lookup_match(b->t, hashes[one], indices[one], BURST);
+		if (n < 2)
+			continue;
+		flow_lookup_finish(b->t, &b->keys[at[two]], hashes[two], indices[two], BURST);
+		for (uint32_t i = 0; i < BURST; i++)
+			sum += indices[two][i] == FLOW_NONE;
 	}
 	return sum;
 }
