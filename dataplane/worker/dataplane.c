@@ -34,6 +34,8 @@ buffers_needed(const struct dataplane_options *o)
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		n += o->nics[i].queues * (uint32_t)o->nics[i].rx_descriptors +
 		     o->workers * (uint32_t)o->nics[i].tx_descriptors;
+	if (o->kernel_device[0] != '\0')
+		n += o->workers * ((uint32_t)o->nics[0].rx_descriptors + o->nics[0].tx_descriptors);
 	return n;
 }
 
@@ -49,7 +51,11 @@ make_pool(struct dataplane *dp)
 			mtu = o->nics[i].mtu;
 	/* Frames of virtual devices may pass the mtu: room for the usual 2 KiB at least, and for
 	 * two tags and a neighbour advertisement's option behind. */
-	const uint32_t room = (mtu + 64 > 2048 ? mtu + 64 : 2048) + RTE_PKTMBUF_HEADROOM;
+	uint32_t room = mtu + 64 > 2048 ? mtu + 64 : 2048;
+
+	if (o->buffer_bytes > room)
+		room = o->buffer_bytes;
+	room += RTE_PKTMBUF_HEADROOM;
 
 	dp->pool =
 		rte_pktmbuf_pool_create("berth_buffers", buffers, POOL_CACHE,

@@ -81,15 +81,27 @@ setup_queues(struct dataplane *dp, struct nic *n, const struct dataplane_nic_opt
 	return 0;
 }
 
+/* af_packet names 1500 as the most it takes, whatever its interface and its frames can carry; both
+ * were made to fit before it was opened. */
+static int
+setup_mtu(const struct nic *n, const struct rte_eth_dev_info *info)
+{
+	const bool knows_less =
+		strcmp(info->driver_name, "net_af_packet") == 0 && n->mtu > RTE_ETHER_MTU;
+	const int error = rte_eth_dev_set_mtu(n->ethdev, n->mtu);
+
+	if (error == 0 || error == -ENOTSUP || knows_less)
+		return 0;
+	return say(n, "does not take this mtu", error);
+}
+
 /* Sets MTU, MAC and receive filters as far as the device has them. */
 static int
 setup_filters(struct dataplane *dp, struct nic *n, bool promiscuous, bool kernel)
 {
 	struct rte_ether_addr mac;
-	int error = rte_eth_dev_set_mtu(n->ethdev, n->mtu);
+	int error;
 
-	if (error != 0 && error != -ENOTSUP)
-		return say(n, "does not take this mtu", error);
 	if (kernel) {
 		/* The kernel must take frames that were addressed to the nic as its own. */
 		memcpy(mac.addr_bytes, dp->nics[0].mac, sizeof(mac.addr_bytes));
@@ -149,6 +161,8 @@ nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_option
 	if (error != 0)
 		return say(n, "cannot be configured", error);
 	error = setup_queues(dp, n, options);
+	if (error == 0)
+		error = setup_mtu(n, &info);
 	return error != 0 ? error : setup_filters(dp, n, options->promiscuous, kernel);
 }
 
