@@ -5,22 +5,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "control/eal_host.h"
 
-/* In front of a frame in a TPACKET_V2 ring: header, address, padding; Ethernet header and one VLAN
- * tag that is not lifted out of the frame. Rounded up. */
-#define RING_OVERHEAD_BYTES 128
-/* Of a ring's frame, what never holds packet bytes by af_packet's own reckoning. */
-#define RING_HEADER_BYTES 32
-#define RING_FRAME_STEP   2048
+/* Frames in a block of af_packet's rings, so that blocks are whole pages. */
+#define FRAMES_PER_BLOCK 4
 
-/* Ethernet header, two VLAN tags, CRC, and a little for what grows in place. */
-#define LINK_BYTES 64
-#define ROOM_LEAST 2048
 /* mbuf, headroom, mempool's header, note, and padding between memory channels. */
-#define BUFFER_OVERHEAD_BYTES 512
+#define BUFFER_OVERHEAD_BYTES 640
+#define ORDINARY_PAGE_BYTES   4096
 #define BUFFER_CACHE          512
 
 /* One argument: room for a list of a thousand processors. */
@@ -38,33 +31,11 @@ round_up(uint32_t value, uint32_t to)
 struct eal_frames
 eal_frames(const struct config_nic *nic)
 {
-	const uint32_t page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	struct eal_frames f = { 0 };
+	const uint32_t frame_bytes = FRAME_ROOM_BYTES(nic->mtu);
 
-	f.frame_bytes = round_up(nic->mtu + RING_OVERHEAD_BYTES, RING_FRAME_STEP);
-	f.block_bytes = f.frame_bytes;
-	/* A block is pages as well. The step divides a page or is one, so this ends soon. */
-	while (f.block_bytes % page_bytes != 0)
-		f.block_bytes += f.frame_bytes;
-	f.count = round_up(nic->rx_descriptors, f.block_bytes / f.frame_bytes);
-	return f;
-}
-
-uint32_t
-eal_room_bytes(const struct config *config)
-{
-	uint32_t room = ROOM_LEAST;
-
-	for (uint16_t i = 0; i < config->nics_count; i++) {
-		const struct config_nic *nic = &config->nics[i];
-		uint32_t own = nic->mtu + LINK_BYTES;
-
-		if (nic->device_kind == CONFIG_DEVICE_INTERFACE)
-			own = eal_frames(nic).frame_bytes - RING_HEADER_BYTES;
-		if (own > room)
-			room = own;
-	}
-	return room;
+	return (struct eal_frames){ .frame_bytes = frame_bytes,
+				    .block_bytes = FRAMES_PER_BLOCK * frame_bytes,
+				    .count = round_up(nic->rx_descriptors, FRAMES_PER_BLOCK) };
 }
 
 uint32_t
@@ -85,21 +56,29 @@ eal_buffers_needed(const struct config *config)
 }
 
 uint32_t
-eal_megabytes_needed(const struct config *config)
+eal_megabytes_needed(const struct config *config, bool hugepages)
 {
 	const uint64_t buffers =
 		config->memory.buffers != 0 ? config->memory.buffers : eal_buffers_needed(config);
-	const uint64_t bytes = buffers * (eal_room_bytes(config) + BUFFER_OVERHEAD_BYTES) +
-			       (uint64_t)config->workers_count * WORKER_BYTES + EAL_BYTES;
+	uint32_t mtu = MTU_DEFAULT, buffer_bytes;
+	uint64_t bytes;
 
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		if (config->nics[i].mtu > mtu)
+			mtu = config->nics[i].mtu;
+	buffer_bytes = BUFFER_OVERHEAD_BYTES + FRAME_ROOM_BYTES(mtu);
+	/* DPDK lets no buffer cross the end of an ordinary page, if one page can hold it. */
+	if (!hugepages)
+		buffer_bytes = round_up(buffer_bytes, ORDINARY_PAGE_BYTES);
+	bytes = buffers * buffer_bytes + (uint64_t)config->workers_count * WORKER_BYTES + EAL_BYTES;
 	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
 }
 
 uint32_t
-eal_megabytes(const struct config *config)
+eal_megabytes(const struct config *config, bool hugepages)
 {
 	return config->memory.megabytes != 0 ? config->memory.megabytes
-					     : eal_megabytes_needed(config);
+					     : eal_megabytes_needed(config, hugepages);
 }
 
 int
@@ -159,7 +138,7 @@ add_memory(struct eal_arguments *a, const struct config *config)
 	/* EAL refuses --no-huge together with --in-memory. */
 	error = add(a, "--no-huge");
 	error = error != 0 ? error : add(a, "--no-shconf");
-	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config));
+	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config, false));
 }
 
 /* One nic: how EAL is told of it, and the name that it gets. */

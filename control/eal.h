@@ -29,10 +29,7 @@ struct eal_arguments {
  * named, and no file outlives the process. `hugepages`: use them, as eal_preflight() found. 0, or
  * -ENOSPC.
  *
- * A nic by interface becomes an af_packet device. It says that its MTU is 1500 at most and refuses
- * to be told more, yet it carries what its ring's frames can hold: those are sized for the nic's
- * MTU, and eal_preflight() has seen to the interface's. It also wants buffers as large as these
- * frames: see eal_room_bytes(). */
+ * A nic by interface becomes an af_packet device; its ring's frames are sized for the nic's MTU. */
 int eal_arguments(const struct config *config, const char *cpus, bool hugepages,
 		  struct eal_arguments *out);
 
@@ -40,11 +37,9 @@ int eal_arguments(const struct config *config, const char *cpus, bool hugepages,
  * other EAL heeds the later. 0 or -ENOSPC. */
 int eal_arguments_add(struct eal_arguments *arguments, const char *argument);
 
-/* Room that a buffer needs, headroom excluded, to take a frame of any nic. */
-uint32_t eal_room_bytes(const struct config *config);
-
-/* MiB that buffers, queues and rings of this configuration need, or what it orders. */
-uint32_t eal_megabytes(const struct config *config);
+/* MiB that buffers, queues and rings of this configuration need, of hugepages or of ordinary pages,
+ * in which buffers take more; or what it orders. */
+uint32_t eal_megabytes(const struct config *config, bool hugepages);
 
 /* Looks below `root` ("" in the daemon) at /sys, /proc, /dev and DPDK's drivers for what the
  * configuration needs: memory, drivers, permissions. Writes one line per thing missing to `errors`,

@@ -25,7 +25,7 @@ struct eal_frames {
 struct eal_frames eal_frames(const struct config_nic *nic);
 
 /* What buffers and EAL itself need, whatever the configuration orders. */
-uint32_t eal_megabytes_needed(const struct config *config);
+uint32_t eal_megabytes_needed(const struct config *config, bool hugepages);
 
 /* Buffers that queues and workers can hold at once, as the dataplane counts them. */
 uint32_t eal_buffers_needed(const struct config *config);

@@ -2,8 +2,6 @@
 /* options.c: translates the configuration for the dataplane. */
 #include "control/options.h"
 
-#include "control/eal.h"
-
 static_assert(CONFIG_LINK_ADDRESSES_MAX == LINK_ADDRESSES_MAX, "addresses fit");
 
 static void
@@ -56,7 +54,6 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.idle_empty_polls = config->idle.empty_polls,
 		.idle_sleep_us = config->idle.sleep_us,
 		.buffers = config->memory.buffers,
-		.buffer_bytes = eal_room_bytes(config),
 		.nics_count = config->nics_count,
 		.links.count = config->links_count,
 		.unmatched = unmatched_from_config(config->unmatched),

@@ -54,7 +54,7 @@ hugepages_read(const struct preflight *p)
 static bool
 check_hugepages(struct preflight *p)
 {
-	const uint64_t megabytes = eal_megabytes(p->config);
+	const uint64_t megabytes = eal_megabytes(p->config, true);
 	const struct hugepages h = hugepages_read(p);
 	const uint64_t lacking =
 		(megabytes << 20) > h.free_bytes ? (megabytes << 20) - h.free_bytes : 0;
@@ -79,10 +79,10 @@ static void
 check_memory(struct preflight *p, bool hugepages)
 {
 	const struct config *c = p->config;
-	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c);
+	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c, hugepages);
 	/* Flow tables live outside of EAL's memory in either mode. */
 	const uint64_t flows = ((uint64_t)c->workers_count * c->flows_capacity * FLOW_BYTES) >> 20;
-	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c));
+	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
 	const uint64_t available =
 		preflight_number(p, "/proc/meminfo", "MemAvailable:", 10, UINT64_MAX) >> 10;
 	const uint64_t limit =

@@ -220,14 +220,15 @@ check_interface(struct preflight *p, const struct config_nic *nic)
 			nic->name, nic->device);
 		return;
 	}
-	if (interface.mtu < nic->mtu)
-		preflight_missing(
-			p,
-			"nic %s: the mtu of %s is %u, less than the nic's %u: run `ip link set %s "
-			"mtu %u`",
-			nic->name, nic->device, interface.mtu, nic->mtu, nic->device, nic->mtu);
+	/* Up to the usual MTU af_packet sets it. */
+	if (nic->mtu > MTU_DEFAULT && interface.mtu < nic->mtu)
+		preflight_missing(p,
+				  "nic %s: the mtu of %s is %u, less than the nic's %u: run `ip "
+				  "link set dev %s mtu %u`",
+				  nic->name, nic->device, interface.mtu, nic->mtu, nic->device,
+				  nic->mtu);
 	if (!interface.up)
-		preflight_note(p, "nic %s: %s is down: run `ip link set %s up`", nic->name,
+		preflight_note(p, "nic %s: %s is down: run `ip link set dev %s up`", nic->name,
 			       nic->device, nic->device);
 	if (interface.merges)
 		preflight_note(p,

@@ -39,8 +39,7 @@ struct dataplane_options {
 	bool idle_sleep;
 	uint32_t idle_empty_polls;
 	uint32_t idle_sleep_us;
-	uint32_t buffers;      /* mbufs; 0: computed */
-	uint32_t buffer_bytes; /* room of each that a nic's driver wants; 0: what the MTUs want */
+	uint32_t buffers; /* mbufs; 0: computed */
 	uint16_t nics_count;
 	struct dataplane_nic_options nics[NICS_MAX];
 	struct link_set links;
@@ -138,6 +137,12 @@ struct worker_info {
 	uint32_t limbo_stalls; /* times that freeing deleted flows had to wait for a reader */
 };
 void dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker_info *out);
+
+/* Cycles that `worker` spent in its `stage`th stage since it started, 0 being the first on a
+ * packet's way, and the stage's name (constant). False, with both untouched: past the last stage,
+ * or no build for measuring, which alone takes these times. */
+bool dataplane_stage_cycles(const struct dataplane *dp, uint16_t worker, unsigned stage,
+			    const char **name, uint64_t *cycles);
 
 struct nic_info {
 	char name[NAME_BYTES];

@@ -49,13 +49,7 @@ make_pool(struct dataplane *dp)
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		if (o->nics[i].mtu > mtu)
 			mtu = o->nics[i].mtu;
-	/* Frames of virtual devices may pass the mtu: room for the usual 2 KiB at least, and for
-	 * two tags and a neighbour advertisement's option behind. */
-	uint32_t room = mtu + 64 > 2048 ? mtu + 64 : 2048;
-
-	if (o->buffer_bytes > room)
-		room = o->buffer_bytes;
-	room += RTE_PKTMBUF_HEADROOM;
+	const uint32_t room = FRAME_ROOM_BYTES(mtu) + RTE_PKTMBUF_HEADROOM;
 
 	dp->pool =
 		rte_pktmbuf_pool_create("berth_buffers", buffers, POOL_CACHE,

@@ -88,7 +88,9 @@ def tell(s):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev demo", description="shows berth at work")
+    parser = argparse.ArgumentParser(
+        prog="./dev demo", description="shows berth at work, on generated traffic",
+        epilog="with --live, real clients talk through berthd instead: ./dev demo --live --help")
     parser.add_argument("--seconds", type=float, default=10, help="how long (10)")
     parser.add_argument("--json", action="store_true", help="print only a summary, as JSON")
     arguments = parser.parse_args()

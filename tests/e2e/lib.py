@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lib.py: starts berthd and applications for the end-to-end tests and the demo, and checks C1.
+import ctypes
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,13 @@ EXAMPLES = os.path.join(BUILD, "client/examples")
 DEADLINE_S = 60
 REPORTS = ("Sanitizer", "runtime error:", "broken invariant")
 REPORTED = 66  # exit status of a program in which a sanitizer found something
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """Ties this process to its parent; for Popen's preexec_fn."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def skip(reason):
@@ -44,7 +53,7 @@ def sound(status, output):
 class Daemon:
     """berthd with a configuration of its own, in a folder that goes when it ends."""
 
-    def __init__(self, nics, extra="", prefix=()):
+    def __init__(self, nics, extra="", prefix=(), program=BERTHD):
         self.folder = tempfile.mkdtemp(prefix="berth-")
         self.app_socket = os.path.join(self.folder, "app.sock")
         self.control_socket = os.path.join(self.folder, "control.sock")
@@ -54,8 +63,9 @@ class Daemon:
             f.write(f"sockets: {{app: {self.app_socket}, control: {self.control_socket}}}\n"
                     f"nics:\n{nics}\n{extra}\n")
         self.log = open(self.log_path, "w+")
-        self.process = subprocess.Popen([*prefix, BERTHD, "--config", self.config],
-                                        stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*prefix, program, "--config", self.config],
+                                        stdout=self.log, stderr=self.log,
+                                        preexec_fn=die_with_parent)
         try:
             wait_for(self.ready, "berthd")
         except AssertionError:
@@ -121,7 +131,8 @@ class Application:
     def __init__(self, daemon, program, *arguments, identities):
         self.process = subprocess.Popen(
             [os.path.join(EXAMPLES, program), "--socket", daemon.app_socket, *arguments,
-             *identities], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             *identities], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
         for _ in identities:
             line = self.line()
             if not line.startswith("ready "):

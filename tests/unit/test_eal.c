@@ -81,7 +81,7 @@ Test(eal, arguments)
 	cr_assert(eq(int, eal_arguments(&c, "0", true, &a), 0));
 	cr_assert(eq(str, (char *)joined(&a),
 		     "berthd --no-telemetry --log-level=error --lcores=0@(0),1@1 --in-memory -m64 "
-		     "--vdev=net_af_packet_wan,iface=eth1,qpairs=2,framesz=2048,blocksz=4096,"
+		     "--vdev=net_af_packet_wan,iface=eth1,qpairs=2,framesz=2048,blocksz=8192,"
 		     "framecnt=1024 --no-pci --vdev=net_tap_kernel,iface=berth0"));
 	cr_assert(all(eq(str, a.device[0], "net_af_packet_wan"),
 		      eq(str, a.kernel_device, "net_tap_kernel")));
@@ -146,10 +146,10 @@ Test(eal, packet_frames_hold_every_mtu)
 				  f.block_bytes % page == 0,
 			  "mtu %u", mtu);
 		cr_assert(f.count >= 1001 && f.count % (f.block_bytes / f.frame_bytes) == 0);
-		cr_assert(eal_room_bytes(&c) >= f.frame_bytes - 32, "mtu %u", mtu);
+		cr_assert(f.frame_bytes == FRAME_ROOM_BYTES(mtu), "mtu %u", mtu);
 	}
 	c.nics[0].mtu = MTU_DEFAULT;
-	cr_assert(eq(u32, eal_room_bytes(&c), 2048));
+	cr_assert(eq(u32, eal_frames(&c.nics[0]).frame_bytes, 2048));
 }
 
 /* Goal: memory grows with what needs it, and an order in the configuration overrules. */
@@ -159,17 +159,17 @@ Test(eal, memory_is_counted)
 	uint32_t before;
 
 	config_least(&c, CONFIG_DEVICE_VDEV, "net_null0");
-	before = eal_megabytes(&c);
+	before = eal_megabytes(&c, true);
 	cr_assert(before > 36 && before < 100, "%u", before);
 	c.nics[0].mtu = 9000;
-	cr_assert(gt(u32, eal_megabytes(&c), before));
+	cr_assert(gt(u32, eal_megabytes(&c, true), before));
 	c.nics[0].mtu = MTU_DEFAULT;
 	c.workers_count = 2;
-	cr_assert(gt(u32, eal_megabytes(&c), before + 8));
+	cr_assert(gt(u32, eal_megabytes(&c, true), before + 8));
 	c.memory.buffers = 1 << 20;
-	cr_assert(ge(u32, eal_megabytes(&c), 2048));
+	cr_assert(ge(u32, eal_megabytes(&c, true), 2048));
 	c.memory.megabytes = 77;
-	cr_assert(eq(u32, eal_megabytes(&c), 77));
+	cr_assert(eq(u32, eal_megabytes(&c, true), 77));
 }
 
 /* A folder that stands for the root of a machine; gone when the test is. */
@@ -339,7 +339,7 @@ Test(preflight, hugepages)
 	uint32_t pages;
 
 	config_least(&c, CONFIG_DEVICE_VDEV, "net_null0");
-	pages = (eal_megabytes(&c) + 1) / 2;
+	pages = (eal_megabytes(&c, true) + 1) / 2;
 	c.memory.mode = CONFIG_MEMORY_HUGEPAGES;
 	snprintf(command, sizeof(command), "`sysctl -w vm.nr_hugepages=%u`", pages);
 	expect_missing(&c, "0 MiB are free", command);
@@ -472,10 +472,11 @@ Test(preflight, interface)
 	expect_nothing(&c, false);
 
 	c.nics[0].mtu = 9000;
-	expect_missing(&c, "the mtu of eth1 is 1500", "`ip link set eth1 mtu 9000`");
+	expect_missing(&c, "the mtu of eth1 is 1500", "`ip link set dev eth1 mtu 9000`");
 	interface_now = (struct eal_interface){ .mtu = 9000, .up = false, .merges = true };
 	cr_assert(eq(int, preflight(&c, says, &hugepages), 0));
-	cr_assert(strstr(says, "note: nic wan: eth1 is down: run `ip link set eth1 up`") != NULL);
+	cr_assert(strstr(says, "note: nic wan: eth1 is down: run `ip link set dev eth1 up`") !=
+		  NULL);
 	cr_assert(strstr(says, "`ethtool -K eth1 gro off lro off`") != NULL);
 	interface_now = (struct eal_interface){ .mtu = 9000, .up = true };
 
