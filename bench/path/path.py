@@ -318,7 +318,7 @@ def main():
                                      "from rx to a reading application, by stage")
     parser.add_argument("--flows", type=flow_counts, default=[1000, 100000, 1000000],
                         metavar="N,...", help="numbers of flows (1000,100000,1000000)")
-    parser.add_argument("--rounds", type=int, default=None, help="of each kind (9; quick: 5)")
+    parser.add_argument("--rounds", type=int, default=None, help="of each kind (9; quick: 3)")
     parser.add_argument("--seconds", type=float, default=None,
                         help="of each round (0.4; quick: 0.2)")
     parser.add_argument("--ring-bytes", type=int, default=1 << 20, metavar="N",
@@ -328,7 +328,7 @@ def main():
                         "same rounds: a build-bench in which this bench ran")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (5 if arguments.quick else 9)
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 9)
     arguments.seconds = arguments.seconds or (0.2 if arguments.quick else 0.4)
     arguments.builds = [BUILD] + ([arguments.against] if arguments.against else [])
     cores = sorted(os.sched_getaffinity(0))
