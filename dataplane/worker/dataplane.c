@@ -35,6 +35,8 @@ buffers_needed(const struct dataplane_options *o)
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		n += o->nics[i].queues * (uint32_t)o->nics[i].rx_descriptors +
 		     o->workers * (uint32_t)o->nics[i].tx_descriptors;
+	if (o->kernel_device[0] != '\0')
+		n += o->workers * ((uint32_t)o->nics[0].rx_descriptors + o->nics[0].tx_descriptors);
 	return n;
 }
 

@@ -37,7 +37,8 @@ struct port {
 struct fixture {
 	struct dataplane *dp;
 	struct rte_ring *in[2], *out[2];
-	struct dp_snapshot *snapshot;
+	struct dp_snapshot *snapshots[8]; /* all that were published */
+	unsigned snapshots_count;
 	struct app app;
 	struct port port[2];
 	struct bind_rule rules[4];
@@ -107,6 +108,8 @@ publish(struct fixture *f, bool app, unsigned ports)
 		s->ports[port_ref_id(f->port[i].dp.ref)] = &f->port[i].dp;
 	cr_assert(zero(int, bind_table_build(f->rules, f->rules_count, &s->bindings)));
 	dataplane_publish(f->dp, s);
+	cr_assert(lt(u32, f->snapshots_count, array_length(f->snapshots)));
+	f->snapshots[f->snapshots_count++] = s;
 }
 
 static inline void
@@ -255,7 +258,15 @@ dropped(const struct fixture *f, enum drop_reason r)
 	return t.drops[r];
 }
 
-/* C1 for each worker and for all of them; every buffer is back in the pool. */
+static inline void
+segments_free(struct segment *a, struct segment *b)
+{
+	free(a);
+	free(b);
+}
+
+/* C1 for each worker and for all of them; every buffer is back in the pool, and nothing is left
+ * behind, as far as the address sanitizer sees. */
 static inline void
 fixture_end(struct fixture *f)
 {
@@ -275,6 +286,15 @@ fixture_end(struct fixture *f)
 	cr_expect(eq(u64, t.held, 0));
 	cr_expect(eq(u64, counter_totals_in(&t), counter_totals_out(&t)));
 	cr_expect(eq(u32, rte_mempool_avail_count(f->dp->pool), 4096));
+	dataplane_destroy(f->dp);
+	for (unsigned i = 0; i < f->snapshots_count; i++) {
+		bind_table_destroy(f->snapshots[i]->bindings);
+		free(f->snapshots[i]);
+	}
+	segments_free(f->app.segment, f->app.peer);
+	for (unsigned i = 0; i < array_length(f->port); i++)
+		segments_free(f->port[i].segment, f->port[i].peer);
+	free(f);
 }
 
 static inline struct frame
