@@ -14,6 +14,7 @@
 #include "common/base/limits.h"
 #include "dataplane/bind/bind.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/fragment/fragment.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
 #include "dataplane/track/track.h"
@@ -53,6 +54,7 @@ struct dataplane_options {
 	bool responder;
 	uint32_t flows_capacity; /* per worker */
 	struct track_timeouts timeouts;
+	struct fragment_options fragments; /* per worker */
 };
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a

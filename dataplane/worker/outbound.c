@@ -21,9 +21,13 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 	}
 	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
 	rte_memcpy(ip, shared, head->packet_bytes);
-	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE ||
-	    (p->facts & PACKET_FRAGMENT)) {
+	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE) {
 		worker_drop(w, m, DROP_TX_MALFORMED);
+		return NULL;
+	}
+	/* A later one has no ports by which to tell whose it is. */
+	if (p->facts & PACKET_FRAGMENT) {
+		worker_drop(w, m, DROP_FRAGMENT);
 		return NULL;
 	}
 	/* Only transports with ports have a source socket that somebody can own. */

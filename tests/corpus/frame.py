@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""frame.py: just enough of a frame, read without any library, to judge whether a refusal is right."""
+"""frame.py: just enough of a frame, read without any library, to judge a refusal."""
 import ipaddress
 import struct
 

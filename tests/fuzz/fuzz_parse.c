@@ -132,7 +132,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	walk_check(copy, (uint32_t)bytes, flags, be16_load(data + 2), reason, &p);
 	if (reason == DROP_NONE) {
 		offsets_check(&p, bytes);
-		answers_make(copy, (uint32_t)bytes, &p);
+		/* The worker answers neither what is enclosed nor parts of datagrams. */
+		if ((p.facts & (PACKET_ENCLOSED | PACKET_FRAGMENT)) == 0)
+			answers_make(copy, (uint32_t)bytes, &p);
 	}
 	if (parse_ip(copy, (uint32_t)bytes, PARSE_CHECKSUM_IGNORE, &p) == DROP_NONE) {
 		offsets_check(&p, bytes);
