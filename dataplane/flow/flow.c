@@ -185,10 +185,25 @@ slot_reset(struct flow_table *t, uint32_t index, const struct flow_key *key)
 	const uint16_t last = flow_load(&t->entries[index].generation, memory_order_relaxed);
 	const uint16_t next = (uint16_t)(last + 1);
 	const struct flow_entry entry = { .key = *key, .generation = next != 0 ? next : 1 };
-	const struct flow_detail detail = { .first_ms = 0 };
 
 	flow_write(&t->entries[index], &entry, sizeof(entry));
-	flow_write(&t->details[index], &detail, sizeof(detail));
+}
+
+void
+flow_insert_prefetch(const struct flow_table *t, const uint64_t *hashes, const uint32_t *indices,
+		     uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const uint32_t bucket = flow_home(t, hashes[i]);
+		const uint32_t free_slots = ~t->buckets[bucket].busy & FLOW_SLOTS_ALL;
+		uint32_t index;
+
+		if (indices[i] != FLOW_NONE || free_slots == 0)
+			continue;
+		index = bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(free_slots);
+		__builtin_prefetch(&t->entries[index], 1);
+		__builtin_prefetch(&t->details[index], 1);
+	}
 }
 
 int
@@ -249,6 +264,10 @@ flow_delete(struct flow_table *t, uint32_t index)
 
 /* ---- limbo ---- */
 
+/* Slots whose buckets are asked for before they are needed; what lies past the batch is a slot too,
+ * or 0. */
+#define LIMBO_AHEAD 16u
+
 uint32_t
 flow_limbo_close(struct flow_table *t)
 {
@@ -273,7 +292,9 @@ flow_limbo_free(struct flow_table *t)
 {
 	for (uint32_t i = 0; i < t->limbo_closed; i++) {
 		const uint32_t index = t->limbo[limbo_position(t, i)];
+		const uint32_t ahead = t->limbo[limbo_position(t, i + LIMBO_AHEAD)];
 
+		__builtin_prefetch(&t->buckets[ahead / FLOW_BUCKET_SLOTS], 1);
 		t->buckets[index / FLOW_BUCKET_SLOTS].busy &= ~(1u << index % FLOW_BUCKET_SLOTS);
 	}
 	t->limbo_head = limbo_position(t, t->limbo_closed);

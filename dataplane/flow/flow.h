@@ -10,7 +10,9 @@
  *     match), and reused only after flow_limbo_free(): the writer calls that when every reader has
  *     passed a quiescent point since flow_limbo_close(). So no reader sees a torn key.
  * F4  Probes are bounded: an insert that finds no slot within FLOW_PROBES_MAX buckets is refused.
- * F5  What a packet updates is atomic and relaxed: a reader may see old numbers, never torn ones.
+ * F5  What a packet updates is atomic: a reader may see old numbers, never torn ones.
+ * F6  An entry's detail is worth reading once its epoch is not 0: the writer of the detail sets
+ *     that last (flow_entry_show(), release; acquire in flow_entry_shown()).
  */
 #pragma once
 
@@ -85,11 +87,17 @@ void flow_lookup_match(const struct flow_table *t, const uint64_t *hashes, uint3
 void flow_lookup_finish(const struct flow_table *t, const struct flow_key *keys,
 			const uint64_t *hashes, uint32_t *indices, uint16_t n);
 
-/* Makes the entry of a key that is not in the table, or finds the one that is (*created false). All
- * fields but key and generation are zero in a new one, so its caller sets last_seen_ms and calls
- * flow_expect() before it lets flow_expire() look; it is published at once. A key whose entry is in
- * limbo gets another slot. 0, or -ENOSPC: `capacity` entries are live, or limbo holds what the
- * probe may reach (F4). Writer. */
+/* Asks memory for what flow_insert() will most likely write for those hashes whose index is
+ * FLOW_NONE. Writer. */
+void flow_insert_prefetch(const struct flow_table *t, const uint64_t *hashes,
+			  const uint32_t *indices, uint16_t n);
+
+/* Makes the entry of a key that is not in the table, or finds the one that is (*created false). A
+ * new one is published at once, all of its line zero but key and generation; its detail is as the
+ * slot's last flow left it. The caller sets last_seen_ms, calls flow_expect() before it lets
+ * flow_expire() look, writes the detail and then shows the entry by its epoch (F6). A key whose
+ * entry is in limbo gets another slot. 0, or -ENOSPC: `capacity` entries are live, or limbo holds
+ * what the probe may reach (F4). Writer. */
 int flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uint32_t *index,
 		bool *created);
 
@@ -132,9 +140,9 @@ typedef uint32_t (*flow_expire_fn)(struct flow_table *t, uint32_t index, uint32_
 uint32_t flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expire,
 		     void *context);
 
-/* Calls `each` for live entries from slot *cursor on, over at most `slots` slots, and moves
- * *cursor; false when the end was reached. Reader; a long dump passes quiescent points between
- * calls. */
+/* Calls `each` for live entries that are shown (F6) from slot *cursor on, over at most `slots`
+ * slots, and moves *cursor; false when the end was reached. Reader; a long dump passes quiescent
+ * points between calls. */
 typedef void (*flow_each_fn)(const struct flow_entry *e, const struct flow_detail *d,
 			     void *context);
 bool flow_each(const struct flow_table *t, uint32_t *cursor, uint32_t slots, flow_each_fn each,

@@ -44,7 +44,7 @@ struct flow_entry {
 	alignas(CACHE_LINE) struct flow_key key; /* canonical; constant while published */
 	_Atomic uint32_t last_seen_ms;           /* wraps; compare differences */
 	/* Who receives packets to the near endpoint (flow_near_side), as long as the bindings are
-	 * those of `epoch`; the truth is in the detail. Epoch 0: not known. */
+	 * those of `epoch`; the truth is in the detail. Epoch 0: the entry was just made (F6). */
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t binding;
 	_Atomic uint16_t port;       /* its id */
@@ -139,6 +139,20 @@ flow_near_side(unsigned flags)
 	const unsigned origin = (flags & FLOW_ORIG_IS_1) != 0;
 
 	return (flags & FLOW_OUTGOING) != 0 ? origin : !origin;
+}
+
+/* Says that the entry's detail is complete, and under which epoch (not 0) port and binding were
+ * decided (F6). Writer. */
+static inline void
+flow_entry_show(struct flow_entry *e, uint32_t epoch)
+{
+	/* Release: after the detail; pairs with the acquire below. */
+	flow_store(&e->epoch, epoch, memory_order_release);
+}
+static inline bool
+flow_entry_shown(const struct flow_entry *e)
+{
+	return flow_load(&e->epoch, memory_order_acquire) != 0;
 }
 
 /* Brings the detail's totals up to the word that was just stored. Writer. */

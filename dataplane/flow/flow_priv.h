@@ -123,14 +123,15 @@ bucket_live(const struct flow_bucket *b)
 	return ~bucket_match(b, 0) & FLOW_SLOTS_ALL;
 }
 
-/* The slot's tag; acquire, as in bucket_match(). */
+/* The slot's tag. Relaxed: the writer asks about what it stored itself, and a reader about a slot
+ * that it found by bucket_match() before, which is not reused under it (F3). */
 static inline uint16_t
 slot_tag(const struct flow_table *t, uint32_t index)
 {
 	const uint32_t slot = index % FLOW_BUCKET_SLOTS;
 	const uint64_t word =
 		flow_load(&t->buckets[index / FLOW_BUCKET_SLOTS].tags[slot / FLOW_TAGS_PER_WORD],
-			  memory_order_acquire);
+			  memory_order_relaxed);
 
 	return (uint16_t)(word >> slot % FLOW_TAGS_PER_WORD * 16);
 }

@@ -118,7 +118,8 @@ flow_each(const struct flow_table *t, uint32_t *cursor, uint32_t slots, flow_eac
 		for (; live != 0; live &= live - 1) {
 			const uint32_t index = first + (uint32_t)__builtin_ctz(live);
 
-			each(&t->entries[index], &t->details[index], context);
+			if (flow_entry_shown(&t->entries[index]))
+				each(&t->entries[index], &t->details[index], context);
 		}
 		left -= next - *cursor;
 		*cursor = next;

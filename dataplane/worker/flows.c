@@ -82,7 +82,7 @@ entry_remember(const struct worker *w, struct flow_entry *e, const struct flow_d
 	atomic_store_explicit(&e->binding,
 			      atomic_load_explicit(&d->binding[side], memory_order_relaxed),
 			      memory_order_relaxed);
-	atomic_store_explicit(&e->epoch, w->snapshot->epoch, memory_order_relaxed);
+	flow_entry_show(e, w->snapshot->epoch);
 }
 
 uint32_t
@@ -170,9 +170,10 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 		flags |= FLOW_ORIG_IS_1;
 	atomic_store_explicit(&e->word, flow_word_with(0, TRACK_NEW, flags), memory_order_relaxed);
 	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
-	atomic_store_explicit(&d->first_ms, w->now_ms, memory_order_relaxed);
-	atomic_store_explicit(&d->link, LINK_NONE, memory_order_relaxed);
-	atomic_store_explicit(&d->epoch, w->snapshot->epoch, memory_order_relaxed);
+	/* No reader looks at it yet (F6). */
+	*d = (struct flow_detail){ .first_ms = w->now_ms,
+				   .link = LINK_NONE,
+				   .epoch = w->snapshot->epoch };
 	set_port(w, d, side, to);
 	entry_remember(w, e, d);
 	expect(w, *index, TRACK_NEW);

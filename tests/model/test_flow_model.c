@@ -95,6 +95,7 @@ step_insert(uint32_t key)
 	m.names[key % NAMES].key = key;
 	m.names[key % NAMES].life = m.lives[key];
 	flow_entry_at(m.t, index)->last_seen_ms = key;
+	flow_entry_show(flow_entry_at(m.t, index), 1 + key);
 	m.idle[key] = false;
 	flow_expect(m.t, index, 0, INT32_MAX);
 }

@@ -148,7 +148,6 @@ Test(flow, two_first_packets_make_one_entry)
 	uint32_t indices[3];
 	const uint32_t index = insert(t, &keys[0]);
 	const struct flow_entry *e = flow_entry_at(t, index);
-	const struct flow_detail *d = flow_detail_at(t, index);
 	uint32_t again = FLOW_NONE;
 	bool created = true;
 
@@ -166,7 +165,6 @@ Test(flow, two_first_packets_make_one_entry)
 	cr_expect(eq(int, e->generation, 1));
 	cr_expect(eq(u32, e->last_seen_ms | e->port | e->binding | e->epoch, 0));
 	cr_expect(eq(u64, e->word, 0));
-	cr_expect(eq(u64, d->packets[0] | d->packets[1] | d->bytes[0] | d->bytes[1], 0));
 	flow_lookup_burst(t, keys, hashes, indices, 0);
 	flow_table_destroy(t);
 }
@@ -524,8 +522,8 @@ each_mark(const struct flow_entry *e, const struct flow_detail *d, void *context
 	seen[d->packets[0]]++;
 }
 
-/* Goal: a dump visits every live entry once, with its own detail, whatever its steps; a cursor past
- * the end is harmless. Method: number the entries, walk with odd steps. */
+/* Goal: a dump visits every live entry that is shown once, with its own detail, whatever its steps;
+ * a cursor past the end is harmless. Method: number the entries, walk with odd steps. */
 Test(flow, each_visits_all)
 {
 	struct flow_table *t = table_make(FLOW_CAPACITY_MIN);
@@ -534,8 +532,12 @@ Test(flow, each_visits_all)
 
 	for (uint32_t n = 0; n < 500; n++) {
 		const struct flow_key k = flow_key_number(n);
+		uint32_t index;
 
-		flow_detail_at(t, insert(t, &k))->packets[0] = n;
+		index = insert(t, &k);
+		flow_detail_at(t, index)->packets[0] = n;
+		if (n != 78)
+			flow_entry_show(flow_entry_at(t, index), 1);
 	}
 	flow_delete(t, find_number(t, 77));
 	while (flow_each(t, &cursor, 33, each_mark, seen))
@@ -543,7 +545,7 @@ Test(flow, each_visits_all)
 	cr_expect(eq(u32, cursor, flow_slots(t)));
 	cr_expect(eq(u32, calls, (flow_slots(t) + 32) / 33));
 	for (uint32_t n = 0; n < 500; n++)
-		cr_expect(eq(int, seen[n], n != 77), "entry %u", n);
+		cr_expect(eq(int, seen[n], n != 77 && n != 78), "entry %u", n);
 	cursor = UINT32_MAX;
 	cr_expect(not(flow_each(t, &cursor, 33, each_mark, seen)));
 	cursor = 0;
