@@ -10,7 +10,7 @@
 
 #define ROUNDS_MAX     99u
 #define SIZES_MAX      8u
-#define CONTENDERS_MAX 8u
+#define CONTENDERS_MAX 10u
 
 struct bench {
 	uint32_t sizes[SIZES_MAX]; /* numbers of flows */
@@ -59,6 +59,9 @@ void rounds_run(const struct bench *b, struct entrant *entrants, unsigned n, mea
 /* Pins the calling thread. 0 or negative errno. */
 int thread_pin(unsigned core);
 double cycles_per_ns(void);
+
+/* For a section that has one size of its own: runs `measure` with that, or with those asked for. */
+void sizes_run(struct bench *b, uint32_t flows, void (*measure)(struct bench *b, uint32_t flows));
 
 void section_lookup(struct bench *b);
 void section_churn(struct bench *b);

@@ -25,8 +25,9 @@ struct state {
  * and lookup() where `readers` says so. */
 struct contender {
 	const char *name;
-	bool is_limit; /* not a table: create, destroy, lookup, update and find alone */
-	bool readers;  /* lookup() may run beside insert() and remove() */
+	bool is_limit;   /* not a table: create, destroy, lookup, update and find alone */
+	bool is_variant; /* another way of asking a table that is a contender already */
+	bool readers;    /* lookup() may run beside insert() and remove() */
 
 	/* An empty table for `flows` flows of numbers 0..2*flows-1, of which number and number +
 	 * flows are never in it at once: they share a state. */
@@ -46,10 +47,14 @@ struct contender {
 	/* Looks at every flow for one that is idle since before `now_ms`; returns how many it
 	 * looked at. NULL: has no such walk. */
 	uint32_t (*sweep)(void *table, uint32_t now_ms);
+	/* The same where no flow can be due: returns the live flows. NULL: it cannot know. */
+	uint32_t (*skip)(void *table, uint32_t now_ms);
 };
 
 extern const struct contender contender_berth;
+extern const struct contender contender_carried;
 extern const struct contender contender_rte_lf;
+extern const struct contender contender_rte_whole;
 extern const struct contender contender_rte;
 extern const struct contender contender_ck;
 extern const struct contender contender_boost;

@@ -5,10 +5,14 @@
 
 #include "bench/flow/contender.h"
 #include "bench/flow/grace.h"
+#include "bench/traffic/random.h"
 #include "common/base/check.h"
 #include "dataplane/flow/flow.h"
 
-static const struct flow_secret secret = { { 0x243f6a8885a308d3u, 0x13198a2e03707344u } };
+static struct flow_secret secret;
+
+/* How long flows may idle here: none is due while the bench runs. */
+#define LONG_MS (1u << 23)
 
 struct berth {
 	struct flow_table *t;
@@ -19,14 +23,17 @@ struct berth {
 static void *
 berth_create(uint32_t flows, uint8_t family)
 {
-	const struct flow_table_options options = {
+	struct flow_table_options options = {
 		.capacity = flows < FLOW_CAPACITY_MIN ? FLOW_CAPACITY_MIN : flows,
 		.numa_node = -1,
-		.secret = secret,
 	};
 	struct berth *b = calloc(1, sizeof(*b));
+	struct random r = { 1 };
 
 	(void)family;
+	for (unsigned i = 0; i < array_length(secret.key); i++)
+		secret.key[i] = random_next(&r);
+	options.secret = secret;
 	panic_unless(b != NULL);
 	b->capacity = options.capacity;
 	panic_unless(flow_table_create(&options, &b->t) == 0);
@@ -51,45 +58,58 @@ berth_bytes(const void *table)
 }
 
 static inline void
-hash_burst(const struct keys *k, uint32_t at, uint64_t hashes[BURST], uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		hashes[i] = flow_hash(&secret, &k->keys[at + i]);
-}
-
-static inline void
 find_burst(const struct berth *b, const struct keys *k, uint32_t at, uint32_t indices[BURST])
 {
 	uint64_t hashes[BURST];
 
-	hash_burst(k, at, hashes, BURST);
+	stream_fetch(k->keys, sizeof(*k->keys), at);
+	flow_hash_burst(&secret, &k->keys[at], hashes, BURST);
 	flow_lookup_burst(b->t, &k->keys[at], hashes, indices, BURST);
+}
+
+/* What the worker writes of a flow that it has just made. */
+static inline void
+show(const struct berth *b, uint32_t index)
+{
+	*flow_detail_at(b->t, index) = (struct flow_detail){ .first_ms = 0, .epoch = 1 };
+	flow_expect(b->t, index, 0, LONG_MS);
+	flow_entry_show(flow_entry_at(b->t, index), 1);
+}
+
+/* Up to a burst; the worker's way with packets that a lookup did not find. */
+static inline uint32_t
+insert_burst(const struct berth *b, const struct flow_key *keys, uint16_t n)
+{
+	uint64_t hashes[BURST];
+	uint32_t indices[BURST];
+	uint32_t taken = 0;
+
+	flow_hash_burst(&secret, keys, hashes, n);
+	flow_lookup_burst(b->t, keys, hashes, indices, n);
+	flow_insert_prefetch(b->t, hashes, indices, n);
+	for (uint16_t i = 0; i < n; i++) {
+		bool created;
+		const int error = flow_insert(b->t, &keys[i], hashes[i], &indices[i], &created);
+
+		panic_unless(error == 0 || error == -ENOSPC);
+		if (error != 0)
+			continue;
+		if (created)
+			show(b, indices[i]);
+		taken++;
+	}
+	return taken;
 }
 
 static uint32_t
 berth_insert(void *table, const struct keys *k)
 {
-	struct berth *b = table;
 	uint32_t taken = 0;
 
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		const uint32_t n = k->n - at < BURST ? k->n - at : BURST;
-		uint64_t hashes[BURST];
-
-		hash_burst(k, at, hashes, n);
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t index;
-			bool created;
-			const int error =
-				flow_insert(b->t, &k->keys[at + i], hashes[i], &index, &created);
-
-			panic_unless(error == 0 || error == -ENOSPC);
-			if (error != 0)
-				continue;
-			atomic_store_explicit(&flow_detail_at(b->t, index)->timeout_ms, INT32_MAX,
-					      memory_order_relaxed);
-			taken++;
-		}
+		stream_fetch(k->keys, sizeof(*k->keys), at);
+		taken += insert_burst(table, &k->keys[at],
+				      (uint16_t)(k->n - at < BURST ? k->n - at : BURST));
 	}
 	return taken;
 }
@@ -125,6 +145,53 @@ berth_remove(void *table, const struct keys *k)
 	return removed;
 }
 
+/* What the worker's tracker stores for a packet that changes no state. */
+static inline void
+account(const struct berth *b, uint32_t index, uint32_t now_ms)
+{
+	struct flow_entry *e = flow_entry_at(b->t, index);
+	const uint64_t word = flow_entry_word(e);
+
+	atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
+	flow_count_add(e, flow_detail_at(b->t, index), word, 0, STATE_PACKET_BYTES,
+		       flow_word_state(word), flow_word_flags(word));
+}
+
+static inline uint32_t
+account_burst(const struct berth *b, const uint32_t indices[BURST], uint32_t now_ms)
+{
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < BURST; i++) {
+		if (indices[i] == FLOW_NONE)
+			continue;
+		account(b, indices[i], now_ms);
+		hits++;
+	}
+	return hits;
+}
+
+static inline uint32_t
+count_burst(const uint32_t indices[BURST])
+{
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < BURST; i++)
+		hits += indices[i] != FLOW_NONE;
+	return hits;
+}
+
+static inline void
+name_burst(const struct berth *b, const uint32_t indices[BURST], uint32_t *numbers)
+{
+	for (uint32_t i = 0; i < BURST; i++)
+		numbers[i] = indices[i] == FLOW_NONE
+				     ? NUMBER_NONE
+				     : keys_number(&flow_entry_at(b->t, indices[i])->key);
+}
+
+/* ---- each burst on its own ---- */
+
 static uint32_t
 berth_lookup(void *table, const struct keys *k)
 {
@@ -134,45 +201,21 @@ berth_lookup(void *table, const struct keys *k)
 		uint32_t indices[BURST];
 
 		find_burst(table, k, at, indices);
-		for (uint32_t i = 0; i < BURST; i++)
-			hits += indices[i] != FLOW_NONE;
+		hits += count_burst(indices);
 	}
 	return hits;
-}
-
-/* The stores of the worker's tracker. */
-static inline void
-account(const struct berth *b, uint32_t index, uint32_t now_ms)
-{
-	struct flow_entry *e = flow_entry_at(b->t, index);
-	struct flow_detail *d = flow_detail_at(b->t, index);
-
-	atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
-	atomic_store_explicit(&d->packets[0],
-			      atomic_load_explicit(&d->packets[0], memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-	atomic_store_explicit(&d->bytes[0],
-			      atomic_load_explicit(&d->bytes[0], memory_order_relaxed) +
-				      STATE_PACKET_BYTES,
-			      memory_order_relaxed);
 }
 
 static uint32_t
 berth_update(void *table, const struct keys *k, uint32_t now_ms)
 {
-	const struct berth *b = table;
 	uint32_t hits = 0;
 
 	for (uint32_t at = 0; at < k->n; at += BURST) {
 		uint32_t indices[BURST];
 
-		find_burst(b, k, at, indices);
-		for (uint32_t i = 0; i < BURST; i++) {
-			if (indices[i] == FLOW_NONE)
-				continue;
-			account(b, indices[i], now_ms);
-			hits++;
-		}
+		find_burst(table, k, at, indices);
+		hits += account_burst(table, indices, now_ms);
 	}
 	return hits;
 }
@@ -180,35 +223,114 @@ berth_update(void *table, const struct keys *k, uint32_t now_ms)
 static void
 berth_find(void *table, const struct keys *k, uint32_t *numbers)
 {
-	const struct berth *b = table;
-
 	for (uint32_t at = 0; at < k->n; at += BURST) {
 		uint32_t indices[BURST];
 
-		find_burst(b, k, at, indices);
-		for (uint32_t i = 0; i < BURST; i++)
-			numbers[at + i] =
-				indices[i] == FLOW_NONE
-					? NUMBER_NONE
-					: keys_number(&flow_entry_at(b->t, indices[i])->key);
+		find_burst(table, k, at, indices);
+		name_burst(table, indices, &numbers[at]);
 	}
 }
 
-static bool
-keep(struct flow_table *t, uint32_t index, void *context)
+/* ---- carried over: while the entries of one burst come, the buckets of the next do ---- */
+
+struct carried {
+	const struct berth *b;
+	const struct keys *k;
+	uint64_t hashes[2][BURST];
+	uint32_t indices[2][BURST];
+};
+
+/* Starts the burst at `at`, if there is one, and finishes the one before it, if there is one, whose
+ * indices it returns. */
+static inline const uint32_t *
+carry_burst(struct carried *c, uint32_t at)
 {
-	(void)t;
-	(void)index;
-	(void)context;
-	return false;
+	const unsigned now = at / BURST % 2, before = 1 - now;
+	const struct flow_table *t = c->b->t;
+
+	if (at < c->k->n) {
+		stream_fetch(c->k->keys, sizeof(*c->k->keys), at);
+		flow_hash_burst(&secret, &c->k->keys[at], c->hashes[now], BURST);
+		flow_lookup_start(t, c->hashes[now], BURST);
+	}
+	if (at > 0)
+		flow_lookup_finish(t, &c->k->keys[at - BURST], c->hashes[before],
+				   c->indices[before], BURST);
+	if (at < c->k->n)
+		flow_lookup_match(t, c->hashes[now], c->indices[now], BURST);
+	return c->indices[before];
 }
 
+static uint32_t
+carried_lookup(void *table, const struct keys *k)
+{
+	struct carried c = { .b = table, .k = k };
+	uint32_t hits = 0;
+
+	carry_burst(&c, 0);
+	for (uint32_t at = BURST; at <= k->n; at += BURST)
+		hits += count_burst(carry_burst(&c, at));
+	return hits;
+}
+
+static uint32_t
+carried_update(void *table, const struct keys *k, uint32_t now_ms)
+{
+	struct carried c = { .b = table, .k = k };
+	uint32_t hits = 0;
+
+	carry_burst(&c, 0);
+	for (uint32_t at = BURST; at <= k->n; at += BURST)
+		hits += account_burst(table, carry_burst(&c, at), now_ms);
+	return hits;
+}
+
+static void
+carried_find(void *table, const struct keys *k, uint32_t *numbers)
+{
+	struct carried c = { .b = table, .k = k };
+
+	carry_burst(&c, 0);
+	for (uint32_t at = BURST; at <= k->n; at += BURST)
+		name_burst(table, carry_burst(&c, at), &numbers[at - BURST]);
+}
+
+/* ---- the walk for idle flows ---- */
+
+struct sweep {
+	uint32_t looked, again_ms;
+};
+
+static uint32_t
+keep(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *context)
+{
+	struct sweep *s = context;
+
+	(void)t;
+	(void)index;
+	(void)idle_ms;
+	s->looked++;
+	return s->again_ms;
+}
+
+/* Each flow asks to be looked at again at once, so the next walk looks at all. */
 static uint32_t
 berth_sweep(void *table, uint32_t now_ms)
 {
 	struct berth *b = table;
+	struct sweep s = { .again_ms = 1 };
 
-	flow_expire(b->t, now_ms, flow_slots(b->t), keep, NULL);
+	flow_expire(b->t, now_ms, flow_slots(b->t), keep, &s);
+	return s.looked;
+}
+
+static uint32_t
+berth_skip(void *table, uint32_t now_ms)
+{
+	struct berth *b = table;
+	struct sweep s = { .again_ms = LONG_MS };
+
+	flow_expire(b->t, now_ms, flow_slots(b->t), keep, &s);
 	return flow_count(b->t);
 }
 
@@ -224,4 +346,20 @@ const struct contender contender_berth = {
 	.update = berth_update,
 	.find = berth_find,
 	.sweep = berth_sweep,
+	.skip = berth_skip,
+};
+
+const struct contender contender_carried = {
+	.name = "berth, carried over",
+	.is_variant = true,
+	.create = berth_create,
+	.destroy = berth_destroy,
+	.bytes = berth_bytes,
+	.insert = berth_insert,
+	.remove = berth_remove,
+	.lookup = carried_lookup,
+	.update = carried_update,
+	.find = carried_find,
+	.sweep = berth_sweep,
+	.skip = berth_skip,
 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* contender_rte.c: DPDK's rte_hash, plain and with lock-free readers, the hash handed in. Its
- * memory is an EAL heap of its own, made of the same pages as everybody's. */
+ * memory is an EAL heap of its own, made of the same pages as everybody's.
+ *
+ * Compact keys are the most that it can do, for one family per table. With berth's keys it holds
+ * both, as berth does. */
 #include <rte_errno.h>
 #include <rte_hash.h>
 #include <rte_malloc.h>
@@ -16,6 +19,7 @@
 
 struct rte {
 	struct rte_hash *h;
+	bool whole; /* keys as berth has them, else compact ones */
 	struct state *states;
 	uint32_t flows;
 	char heap[32];
@@ -69,16 +73,22 @@ create(uint32_t flows, uint8_t family, uint8_t flags)
 	return r;
 }
 
-static void *
-rte_create(uint32_t flows, uint8_t family)
+static uint32_t
+compact_bytes(uint8_t family)
 {
-	return create(flows, family, 0);
+	return family == FAMILY_IPV4 ? COMPACT_BYTES_IPV4 : COMPACT_BYTES_IPV6;
 }
 
 static void *
-rte_lf_create(uint32_t flows, uint8_t family)
+rte_create(uint32_t flows, uint8_t family)
 {
-	struct rte *r = create(flows, family, RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF);
+	return create(flows, compact_bytes(family), 0);
+}
+
+static struct rte *
+create_lf(uint32_t flows, uint32_t key_bytes)
+{
+	struct rte *r = create(flows, key_bytes, RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF);
 	struct rte_hash_rcu_config rcu = {
 		.v = grace_variable(),
 		.mode = RTE_HASH_QSBR_MODE_DQ,
@@ -86,6 +96,35 @@ rte_lf_create(uint32_t flows, uint8_t family)
 	};
 
 	panic_unless(rte_hash_rcu_qsbr_add(r->h, &rcu) == 0);
+	return r;
+}
+
+static void *
+rte_lf_create(uint32_t flows, uint8_t family)
+{
+	return create_lf(flows, compact_bytes(family));
+}
+
+/* For 40 bytes rte_hash has no comparison of its own but memcmp(). 0: equal. */
+static int
+whole_compare(const void *a, const void *b, size_t length)
+{
+	uint64_t x[5], y[5];
+
+	(void)length;
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) != 0;
+}
+
+static void *
+rte_whole_create(uint32_t flows, uint8_t family)
+{
+	struct rte *r = create_lf(flows, sizeof(struct flow_key));
+
+	(void)family;
+	r->whole = true;
+	rte_hash_set_cmp_func(r->h, whole_compare);
 	return r;
 }
 
@@ -112,10 +151,21 @@ rte_bytes(const void *table)
 	return stats.heap_allocsz_bytes + r->flows * sizeof(struct state);
 }
 
-static inline const uint8_t *
-compact_at(const struct keys *k, uint32_t at)
+static inline const void *
+key_at(const struct rte *r, const struct keys *k, uint32_t at)
 {
-	return k->compact + (uint64_t)at * k->compact_bytes;
+	return r->whole ? (const void *)&k->keys[at]
+			: (const void *)(k->compact + (uint64_t)at * k->compact_bytes);
+}
+
+static inline void
+fetch_burst(const struct rte *r, const struct keys *k, uint32_t at)
+{
+	if (r->whole)
+		stream_fetch(k->keys, sizeof(*k->keys), at);
+	else
+		stream_fetch(k->compact, k->compact_bytes, at);
+	stream_fetch(k->signatures, sizeof(*k->signatures), at);
 }
 
 static uint32_t
@@ -127,7 +177,7 @@ rte_insert(void *table, const struct keys *k)
 	for (uint32_t i = 0; i < k->n; i++) {
 		const uintptr_t number = k->numbers[i];
 
-		if (rte_hash_add_key_with_hash_data(r->h, compact_at(k, i), k->signatures[i],
+		if (rte_hash_add_key_with_hash_data(r->h, key_at(r, k, i), k->signatures[i],
 						    (void *)number) != 0)
 			continue;
 		r->states[state_slot(k->numbers[i], r->flows)] = (struct state){ 0 };
@@ -143,8 +193,7 @@ rte_remove(void *table, const struct keys *k)
 	uint32_t removed = 0;
 
 	for (uint32_t i = 0; i < k->n; i++)
-		removed +=
-			rte_hash_del_key_with_hash(r->h, compact_at(k, i), k->signatures[i]) >= 0;
+		removed += rte_hash_del_key_with_hash(r->h, key_at(r, k, i), k->signatures[i]) >= 0;
 	return removed;
 }
 
@@ -155,8 +204,9 @@ find_burst(const struct rte *r, const struct keys *k, uint32_t at, void *data[BU
 	const void *keys[BURST];
 	uint64_t hits = 0;
 
+	fetch_burst(r, k, at);
 	for (uint32_t i = 0; i < BURST; i++)
-		keys[i] = compact_at(k, at + i);
+		keys[i] = key_at(r, k, at + i);
 	rte_hash_lookup_with_hash_bulk_data(r->h, keys, &k->signatures[at], BURST, &hits, data);
 	return hits;
 }
@@ -234,6 +284,19 @@ const struct contender contender_rte_lf = {
 	.name = "rte_hash LF",
 	.readers = true,
 	.create = rte_lf_create,
+	.destroy = rte_destroy,
+	.bytes = rte_bytes,
+	.insert = rte_insert,
+	.remove = rte_remove,
+	.lookup = rte_lookup,
+	.update = rte_update,
+	.find = rte_find,
+	.sweep = rte_sweep,
+};
+
+const struct contender contender_rte_whole = {
+	.name = "rte_hash LF, 40 B keys",
+	.create = rte_whole_create,
 	.destroy = rte_destroy,
 	.bytes = rte_bytes,
 	.insert = rte_insert,

@@ -59,6 +59,20 @@ uint32_t keys_number(const struct flow_key *key);
 /* The hash that all peers get handed in: a good one, so that no peer is slowed by its choice. */
 uint64_t keys_hash(const void *compact, uint32_t bytes);
 
+/* Asks memory for what a burst reads of an array of the stream, some bursts before it does: a
+ * worker's keys are in its cache, it has just parsed them. Past the end it asks in vain. */
+#define STREAM_BURSTS_AHEAD 4u
+
+static inline void
+stream_fetch(const void *array, uint32_t element_bytes, uint32_t at)
+{
+	const char *p =
+		(const char *)array + (uint64_t)(at + STREAM_BURSTS_AHEAD * BURST) * element_bytes;
+
+	for (uint32_t offset = 0; offset < BURST * element_bytes; offset += 64)
+		__builtin_prefetch(p + offset);
+}
+
 #ifdef __cplusplus
 }
 #endif

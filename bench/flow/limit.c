@@ -85,21 +85,57 @@ fetch_burst(const struct limit *l, const struct keys *k, uint32_t at)
 {
 	if (at >= k->n)
 		return;
+	stream_fetch(k->numbers, sizeof(*k->numbers), at);
 	for (uint32_t i = 0; i < BURST; i++)
 		__builtin_prefetch(first_of(l, k->numbers[at + i]), 1);
+}
+
+static inline uint32_t
+read_burst(struct line *const lines[BURST], const uint32_t *numbers)
+{
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < BURST; i++)
+		hits += lines[i]->number == numbers[i];
+	return hits;
+}
+
+static inline uint32_t
+update_burst(struct line *const lines[BURST], const uint32_t *numbers, uint32_t now_ms)
+{
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < BURST; i++) {
+		struct line *line = lines[i];
+
+		if (line->number != numbers[i])
+			continue;
+		line->packets++;
+		line->bytes += STATE_PACKET_BYTES;
+		line->last_seen_ms = now_ms;
+		hits++;
+	}
+	return hits;
+}
+
+static inline void
+first_lines(const struct limit *l, const struct keys *k, uint32_t at, struct line *lines[BURST])
+{
+	for (uint32_t i = 0; i < BURST; i++)
+		lines[i] = first_of(l, k->numbers[at + i]);
 }
 
 static uint32_t
 line_lookup(void *table, const struct keys *k)
 {
-	const struct limit *l = table;
+	struct line *lines[BURST];
 	uint32_t hits = 0;
 
-	fetch_burst(l, k, 0);
+	fetch_burst(table, k, 0);
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		fetch_burst(l, k, at + BURST);
-		for (uint32_t i = 0; i < BURST; i++)
-			hits += first_of(l, k->numbers[at + i])->number == k->numbers[at + i];
+		fetch_burst(table, k, at + BURST);
+		first_lines(table, k, at, lines);
+		hits += read_burst(lines, &k->numbers[at]);
 	}
 	return hits;
 }
@@ -107,55 +143,46 @@ line_lookup(void *table, const struct keys *k)
 static uint32_t
 line_update(void *table, const struct keys *k, uint32_t now_ms)
 {
-	const struct limit *l = table;
+	struct line *lines[BURST];
 	uint32_t hits = 0;
 
-	fetch_burst(l, k, 0);
+	fetch_burst(table, k, 0);
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		fetch_burst(l, k, at + BURST);
-		for (uint32_t i = 0; i < BURST; i++) {
-			struct line *line = first_of(l, k->numbers[at + i]);
-
-			if (line->number != k->numbers[at + i])
-				continue;
-			line->packets++;
-			line->bytes += STATE_PACKET_BYTES;
-			line->last_seen_ms = now_ms;
-			hits++;
-		}
+		fetch_burst(table, k, at + BURST);
+		first_lines(table, k, at, lines);
+		hits += update_burst(lines, &k->numbers[at], now_ms);
 	}
 	return hits;
 }
 
-static inline struct line *
-second_of(const struct limit *l, uint32_t number)
-{
-	return &l->second[first_of(l, number)->next];
-}
-
-/* Second lines are asked for one burst ahead, first lines two. */
+/* Second lines of the burst at `at`, if there is one, whose first lines were asked for a burst
+ * ago. */
 static inline void
-follow_burst(const struct limit *l, const struct keys *k, uint32_t at)
+follow_burst(const struct limit *l, const struct keys *k, uint32_t at, struct line *lines[BURST])
 {
-	fetch_burst(l, k, at + BURST);
 	if (at >= k->n)
 		return;
-	for (uint32_t i = 0; i < BURST; i++)
-		__builtin_prefetch(second_of(l, k->numbers[at + i]), 1);
+	for (uint32_t i = 0; i < BURST; i++) {
+		lines[i] = &l->second[first_of(l, k->numbers[at + i])->next];
+		__builtin_prefetch(lines[i], 1);
+	}
 }
 
 static uint32_t
 two_lines_lookup(void *table, const struct keys *k)
 {
-	const struct limit *l = table;
+	struct line *lines[2][BURST];
 	uint32_t hits = 0;
 
-	fetch_burst(l, k, 0);
-	follow_burst(l, k, 0);
+	fetch_burst(table, k, 0);
+	follow_burst(table, k, 0, lines[0]);
+	fetch_burst(table, k, BURST);
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		follow_burst(l, k, at + BURST);
-		for (uint32_t i = 0; i < BURST; i++)
-			hits += second_of(l, k->numbers[at + i])->number == k->numbers[at + i];
+		const unsigned now = at / BURST % 2;
+
+		follow_burst(table, k, at + BURST, lines[1 - now]);
+		fetch_burst(table, k, at + 2 * BURST);
+		hits += read_burst(lines[now], &k->numbers[at]);
 	}
 	return hits;
 }
@@ -163,23 +190,18 @@ two_lines_lookup(void *table, const struct keys *k)
 static uint32_t
 two_lines_update(void *table, const struct keys *k, uint32_t now_ms)
 {
-	const struct limit *l = table;
+	struct line *lines[2][BURST];
 	uint32_t hits = 0;
 
-	fetch_burst(l, k, 0);
-	follow_burst(l, k, 0);
+	fetch_burst(table, k, 0);
+	follow_burst(table, k, 0, lines[0]);
+	fetch_burst(table, k, BURST);
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		follow_burst(l, k, at + BURST);
-		for (uint32_t i = 0; i < BURST; i++) {
-			struct line *line = second_of(l, k->numbers[at + i]);
+		const unsigned now = at / BURST % 2;
 
-			if (line->number != k->numbers[at + i])
-				continue;
-			line->packets++;
-			line->bytes += STATE_PACKET_BYTES;
-			line->last_seen_ms = now_ms;
-			hits++;
-		}
+		follow_burst(table, k, at + BURST, lines[1 - now]);
+		fetch_burst(table, k, at + 2 * BURST);
+		hits += update_burst(lines[now], &k->numbers[at], now_ms);
 	}
 	return hits;
 }
@@ -190,8 +212,8 @@ limit_find(void *table, const struct keys *k, uint32_t *numbers)
 	const struct limit *l = table;
 
 	for (uint32_t i = 0; i < k->n; i++) {
-		const struct line *line = l->second != NULL ? second_of(l, k->numbers[i])
-							    : first_of(l, k->numbers[i]);
+		const struct line *first = first_of(l, k->numbers[i]);
+		const struct line *line = l->second != NULL ? &l->second[first->next] : first;
 
 		numbers[i] = line->number == k->numbers[i] ? line->number : NUMBER_NONE;
 	}

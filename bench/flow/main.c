@@ -14,7 +14,7 @@
 #include "common/base/check.h"
 
 /* What all tables of one size, their keys and the limits take per flow, at most. */
-#define BYTES_PER_FLOW 1200u
+#define BYTES_PER_FLOW 1500u
 
 static const struct {
 	const char *name;

@@ -87,13 +87,28 @@ field_kb(const char *path, const char *name)
 	return kb;
 }
 
+/* Small mappings are the program's own, not those of tables and keys. */
 int
 pages_huge_percent(void)
 {
-	const uint64_t all = field_kb("/proc/self/smaps_rollup", "Anonymous:");
+	unsigned long long all = 0, huge = 0, size = 0, kb;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
 
-	return all == 0 ? -1
-			: (int)(100 * field_kb("/proc/self/smaps_rollup", "AnonHugePages:") / all);
+	if (f == NULL)
+		return -1;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "Size: %llu", &kb) == 1)
+			size = kb;
+		if (size << 10 < PAGE_BYTES)
+			continue;
+		if (sscanf(line, "Anonymous: %llu", &kb) == 1)
+			all += kb;
+		if (sscanf(line, "AnonHugePages: %llu", &kb) == 1)
+			huge += kb;
+	}
+	fclose(f);
+	return all == 0 ? -1 : (int)(100 * huge / all);
 }
 
 uint64_t

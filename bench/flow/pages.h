@@ -17,8 +17,8 @@ void *pages_map(uint64_t bytes);
 /* Gives back what pages_map() returned. NULL: nothing. */
 void pages_unmap(void *memory);
 
-/* Per cent of this process's anonymous memory that now lies in huge pages; -1 where the system does
- * not tell. */
+/* Per cent of this process's anonymous memory, small mappings left out, that now lies in huge
+ * pages; -1 where the system does not tell. */
 int pages_huge_percent(void);
 /* Bytes that can be had without pushing others out. */
 uint64_t pages_available(void);

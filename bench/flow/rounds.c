@@ -15,14 +15,15 @@
 #define FILL_KEYS 1024u /* made and inserted at a time */
 
 const struct contender *const contenders[] = {
-	&contender_berth, &contender_rte_lf, &contender_rte,
+	&contender_berth,     &contender_carried, &contender_rte_lf,
+	&contender_rte_whole, &contender_rte,
 #ifdef WITH_CK
 	&contender_ck,
 #endif
 #ifdef WITH_BOOST
 	&contender_boost,
 #endif
-	&limit_line,      &limit_two_lines,
+	&limit_line,          &limit_two_lines,
 };
 const unsigned contenders_count = array_length(contenders);
 static_assert(array_length(contenders) <= CONTENDERS_MAX, "an entrant for each");
@@ -30,7 +31,7 @@ static_assert(array_length(contenders) <= CONTENDERS_MAX, "an entrant for each")
 bool
 contender_is_table(const struct contender *c)
 {
-	return !c->is_limit;
+	return !c->is_limit && !c->is_variant;
 }
 
 bool
@@ -108,6 +109,15 @@ rounds_run(const struct bench *b, struct entrant *entrants, unsigned n, measure_
 			e->samples[round] = measure(e, round, context);
 		}
 	}
+}
+
+void
+sizes_run(struct bench *b, uint32_t flows, void (*measure)(struct bench *b, uint32_t flows))
+{
+	if (!b->sizes_given)
+		measure(b, flows);
+	for (unsigned i = 0; b->sizes_given && i < b->sizes_count; i++)
+		measure(b, b->sizes[i]);
 }
 
 int

@@ -23,6 +23,7 @@ struct beside {
 	struct keys churn[2];
 	unsigned core; /* the writer's */
 	uint64_t wrong;
+	uint64_t refused; /* insertions: where the writer outruns what its readers let go */
 };
 
 struct writer {
@@ -53,7 +54,7 @@ writer_run(void *context)
 			const struct keys out = keys_slice(&w->churn[in], at, BURST);
 			const struct keys next = keys_slice(&w->churn[1 - in], at, BURST);
 
-			w->refused += BURST - w->c->remove(w->table, &out);
+			w->c->remove(w->table, &out);
 			w->refused += BURST - w->c->insert(w->table, &next);
 		}
 		w->pairs += n;
@@ -104,7 +105,7 @@ read_beside(struct beside *b, const struct entrant *e, void *table, unsigned rou
 	atomic_store(&w.stop, true);
 	while (pthread_tryjoin_np(thread, NULL) != 0)
 		grace_report(0);
-	b->wrong += w.refused;
+	b->refused += w.refused;
 	*written = (double)w.pairs * 1e3 / w.ns;
 	return rate;
 }
@@ -183,7 +184,8 @@ beside_size(struct bench *b, uint32_t flows)
 	}
 	for (unsigned i = 0; i < n; i++)
 		beside_report(b, &entrants[i], flows, &samples[i]);
-	report_note("  wrong or missing: %ju", (uintmax_t)work.wrong);
+	report_note("  wrong or missing: %ju; insertions refused for lack of free places: %ju",
+		    (uintmax_t)work.wrong, (uintmax_t)work.refused);
 	b->wrong += work.wrong;
 	keys_free(&work.stream);
 	keys_free(&work.churn[0]);
@@ -200,10 +202,5 @@ section_beside(struct bench *b)
 		report_note("\nbeside: left out, this machine has one core");
 		return;
 	}
-	if (!b->sizes_given) {
-		beside_size(b, FLOWS_DEFAULT);
-		return;
-	}
-	for (unsigned i = 0; i < b->sizes_count; i++)
-		beside_size(b, b->sizes[i]);
+	sizes_run(b, FLOWS_DEFAULT, beside_size);
 }

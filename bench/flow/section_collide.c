@@ -168,19 +168,18 @@ report_taken(const struct bench *b, const struct contender *c, uint32_t flows)
 	}
 }
 
-void
-section_collide(struct bench *b)
+static void
+collide_size(struct bench *b, uint32_t wanted)
 {
-	const uint32_t flows = b->sizes_given ? b->sizes[0] : b->quick ? FLOWS_QUICK : FLOWS;
+	const uint32_t flows = wanted / BURST * BURST;
 	struct entrant entrants[SETS];
 	struct collide c = { .entrants = entrants };
 
 	for (unsigned s = 0; s < SETS; s++) {
 		entrants[s].c = &contender_berth;
 		entrants[s].table = contender_berth.create(flows, FAMILY_IPV4);
-		c.wrong += flows / BURST * BURST - fill(&contender_berth, entrants[s].table,
-							&sets[s], flows / BURST * BURST);
-		stream_draw(&c.streams[s], &sets[s], flows / BURST * BURST);
+		c.wrong += flows - fill(&contender_berth, entrants[s].table, &sets[s], flows);
+		stream_draw(&c.streams[s], &sets[s], flows);
 	}
 	rounds_run(b, entrants, SETS, measure, &c);
 	for (unsigned s = 0; s < SETS; s++)
@@ -196,4 +195,10 @@ section_collide(struct bench *b)
 	entrants_free(entrants, SETS);
 	for (unsigned s = 0; s < SETS; s++)
 		keys_free(&c.streams[s]);
+}
+
+void
+section_collide(struct bench *b)
+{
+	sizes_run(b, b->quick ? FLOWS_QUICK : FLOWS, collide_size);
 }

@@ -108,10 +108,9 @@ scale_contender(struct bench *b, const struct contender *c, uint32_t flows,
 		c->destroy(shards[i].table);
 }
 
-void
-section_scale(struct bench *b)
+static void
+scale_size(struct bench *b, uint32_t flows)
 {
-	const uint32_t flows = b->sizes_given ? b->sizes[0] : FLOWS_DEFAULT;
 	const long online = sysconf(_SC_NPROCESSORS_ONLN);
 	const unsigned cores = online > (long)CORES_MAX ? CORES_MAX : (unsigned)online;
 	const struct mixture m = { flows, FAMILY_IPV4, 0, 100 };
@@ -119,7 +118,14 @@ section_scale(struct bench *b)
 
 	keys_draw(&stream, &m, flows);
 	for (unsigned i = 0; i < b->contenders_count; i++)
-		if (b->contenders[i]->readers || b->contenders[i] == &limit_line)
+		if (b->contenders[i]->readers || b->contenders[i] == &contender_carried ||
+		    b->contenders[i] == &limit_line)
 			scale_contender(b, b->contenders[i], flows, &stream, cores);
 	keys_free(&stream);
+}
+
+void
+section_scale(struct bench *b)
+{
+	sizes_run(b, FLOWS_DEFAULT, scale_size);
 }

@@ -71,15 +71,20 @@ worst_contender(const struct bench *b, const struct contender *c, const struct k
 	pages_unmap(least);
 }
 
-void
-section_worst(struct bench *b)
+static void
+worst_size(struct bench *b, uint32_t flows)
 {
-	const uint32_t flows = b->sizes_given ? b->sizes[0] : FLOWS_DEFAULT;
 	struct keys k = keys_make(flows, FAMILY_IPV4);
 
 	keys_set_range(&k, FAMILY_IPV4, 0, flows);
 	for (unsigned i = 0; i < b->contenders_count; i++)
-		if (!b->contenders[i]->is_limit)
+		if (contender_is_table(b->contenders[i]))
 			worst_contender(b, b->contenders[i], &k);
 	keys_free(&k);
+}
+
+void
+section_worst(struct bench *b)
+{
+	sizes_run(b, FLOWS_DEFAULT, worst_size);
 }
