@@ -72,41 +72,10 @@ flow_table_destroy(struct flow_table *t)
 
 /* ---- lookup ---- */
 
-static inline uint32_t
-bucket_after(const struct flow_table *t, uint32_t bucket)
-{
-	return bucket + 1 == t->buckets_count ? 0 : bucket + 1;
-}
-
-/* The whole search: every slot with the tag, bucket after bucket, until one that nothing passed
- * (F4). Relaxed: a key that is present keeps the count above 0 for all that know of it (B2). */
-uint32_t
-flow_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
-{
-	const uint16_t tag = flow_tag(hash);
-	uint32_t bucket = flow_home(t, hash);
-
-	for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-		const struct flow_bucket *b = &t->buckets[bucket];
-
-		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {
-			const uint32_t index =
-				bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(m);
-
-			if (flow_key_equal(&t->entries[index].key, key))
-				return index;
-		}
-		if (flow_load(&b->overflow, memory_order_relaxed) == 0)
-			break;
-		bucket = bucket_after(t, bucket);
-	}
-	return FLOW_NONE;
-}
-
 uint32_t
 flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	return flow_find(t, key, hash);
+	return t->code->find(t, key, hash);
 }
 
 void
@@ -211,7 +180,7 @@ flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uin
 	    bool *created)
 {
 	const uint32_t home = flow_home(t, hash);
-	const uint32_t found = flow_find(t, key, hash);
+	const uint32_t found = t->code->find(t, key, hash);
 	uint32_t bucket = home;
 	unsigned probe = 0;
 	uint32_t slot;

@@ -58,6 +58,12 @@ equal_avx2(const struct flow_key *published, const struct flow_key *key)
 }
 #endif
 
+AVX2 static uint32_t
+avx2_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	return lookup_find(t, key, hash, match_avx2, equal_avx2);
+}
+
 AVX2 static void
 avx2_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
 {
@@ -68,7 +74,7 @@ AVX2 static void
 avx2_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 	    uint32_t *indices, uint16_t n)
 {
-	lookup_finish(t, keys, hashes, indices, n, equal_avx2);
+	lookup_finish(t, keys, hashes, indices, n, avx2_find, equal_avx2);
 }
 
 AVX2 static void
@@ -77,7 +83,7 @@ avx2_burst(const struct flow_table *t, const struct flow_key *keys, const uint64
 {
 	lookup_start(t, hashes, n);
 	lookup_match(t, hashes, indices, n, match_avx2);
-	lookup_compare(t, keys, hashes, indices, n, equal_avx2);
+	lookup_compare(t, keys, hashes, indices, n, avx2_find, equal_avx2);
 }
 
 static bool
@@ -94,6 +100,7 @@ const struct flow_code flow_code_avx2 = {
 	.usable = avx2_usable,
 	.hash = avx2_hash,
 	.hash_burst = avx2_hash_burst,
+	.find = avx2_find,
 	.match = avx2_match,
 	.finish = avx2_finish,
 	.burst = avx2_burst,

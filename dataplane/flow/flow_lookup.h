@@ -12,14 +12,43 @@
 
 /* One bit for each slot of the bucket whose tag is `tag`; acquire, pairs with tag_store(). */
 typedef uint32_t (*bucket_match_fn)(const struct flow_bucket *b, uint16_t tag);
+/* The form's own lookup_find(), not inlined: one key in a hundred needs it. */
+typedef uint32_t (*flow_find_fn)(const struct flow_table *t, const struct flow_key *key,
+				 uint64_t hash);
 typedef bool (*key_equal_fn)(const struct flow_key *published, const struct flow_key *key);
 
-/* A second word for the passes below: the home bucket does not tell; see flow_find(). No slot has
+/* A second word for the passes below: the home bucket does not tell; see lookup_find(). No slot has
  * this index. */
 #define FLOW_UNSURE (UINT32_MAX - 1)
 static_assert((FLOW_CAPACITY_MAX / FLOW_BUCKET_EXPECTED + 1) * (uint64_t)FLOW_BUCKET_SLOTS <
 		      FLOW_UNSURE,
 	      "indices stay below the two words");
+
+/* The whole search: every slot with the tag, bucket after bucket, until one that nothing passed
+ * (F4). Relaxed: a key that is present keeps the count above 0 for all that know of it (B2). */
+FLOW_INLINE uint32_t
+lookup_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash,
+	    bucket_match_fn match, key_equal_fn equal)
+{
+	const uint16_t tag = flow_tag(hash);
+	uint32_t bucket = flow_home(t, hash);
+
+	for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
+		const struct flow_bucket *b = &t->buckets[bucket];
+
+		for (uint32_t m = match(b, tag); m != 0; m &= m - 1) {
+			const uint32_t index =
+				bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(m);
+
+			if (equal(&t->entries[index].key, key))
+				return index;
+		}
+		if (flow_load(&b->overflow, memory_order_relaxed) == 0)
+			break;
+		bucket = bucket_after(t, bucket);
+	}
+	return FLOW_NONE;
+}
 
 /* The slot in the home bucket that most likely holds the key. */
 FLOW_INLINE uint32_t
@@ -54,13 +83,13 @@ lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indic
 
 FLOW_INLINE void
 lookup_compare(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	       uint32_t *indices, uint16_t n, key_equal_fn equal)
+	       uint32_t *indices, uint16_t n, flow_find_fn find, key_equal_fn equal)
 {
 	for (uint16_t i = 0; i < n; i++) {
 		if (indices[i] == FLOW_NONE)
 			continue;
 		if (indices[i] == FLOW_UNSURE || !equal(&t->entries[indices[i]].key, &keys[i]))
-			indices[i] = flow_find(t, &keys[i], hashes[i]);
+			indices[i] = find(t, &keys[i], hashes[i]);
 	}
 }
 
@@ -68,11 +97,11 @@ lookup_compare(const struct flow_table *t, const struct flow_key *keys, const ui
  * one whose slot was given up must not be found, a key that came must be. */
 FLOW_INLINE void
 lookup_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	      uint32_t *indices, uint16_t n, key_equal_fn equal)
+	      uint32_t *indices, uint16_t n, flow_find_fn find, key_equal_fn equal)
 {
 	for (uint16_t i = 0; i < n; i++) {
 		if (indices[i] >= t->slots || slot_tag(t, indices[i]) != flow_tag(hashes[i]) ||
 		    !equal(&t->entries[indices[i]].key, &keys[i]))
-			indices[i] = flow_find(t, &keys[i], hashes[i]);
+			indices[i] = find(t, &keys[i], hashes[i]);
 	}
 }

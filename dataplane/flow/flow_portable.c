@@ -30,6 +30,12 @@ portable_hash_burst(const struct flow_secret *secret, const struct flow_key *key
 		hashes[i] = portable_hash(secret, &keys[i]);
 }
 
+static uint32_t
+portable_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	return lookup_find(t, key, hash, bucket_match, flow_key_equal);
+}
+
 static void
 portable_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
 {
@@ -40,7 +46,7 @@ static void
 portable_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 		uint32_t *indices, uint16_t n)
 {
-	lookup_finish(t, keys, hashes, indices, n, flow_key_equal);
+	lookup_finish(t, keys, hashes, indices, n, portable_find, flow_key_equal);
 }
 
 static void
@@ -49,7 +55,7 @@ portable_burst(const struct flow_table *t, const struct flow_key *keys, const ui
 {
 	lookup_start(t, hashes, n);
 	lookup_match(t, hashes, indices, n, bucket_match);
-	lookup_compare(t, keys, hashes, indices, n, flow_key_equal);
+	lookup_compare(t, keys, hashes, indices, n, portable_find, flow_key_equal);
 }
 
 static bool
@@ -63,6 +69,7 @@ const struct flow_code flow_code_portable = {
 	.usable = portable_usable,
 	.hash = portable_hash,
 	.hash_burst = portable_hash_burst,
+	.find = portable_find,
 	.match = portable_match,
 	.finish = portable_finish,
 	.burst = portable_burst,

@@ -82,6 +82,12 @@ flow_home(const struct flow_table *t, uint64_t hash)
 	return (uint32_t)(((hash >> 32) * t->buckets_count) >> 32);
 }
 
+static inline uint32_t
+bucket_after(const struct flow_table *t, uint32_t bucket)
+{
+	return bucket + 1 == t->buckets_count ? 0 : bucket + 1;
+}
+
 /* One bit for each of the word's four tags that equals `tag`. The sum sets a lane's high bit when
  * any lower bit of that lane is set and cannot carry into the next; the product brings bits 0, 16,
  * 32, 48 to 48..51, all other terms landing below them without a carry. */
@@ -146,6 +152,3 @@ flow_key_equal(const struct flow_key *published, const struct flow_key *key)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 static_assert(sizeof(struct flow_key) == 5 * sizeof(uint64_t), "five words");
-
-/* The whole search of one key. Served by flow.c. */
-uint32_t flow_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);

@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 
+#include "dataplane/flow/flow_code.h"
 #include "tests/flow_keys.h"
 #include "tests/random.h"
 
@@ -118,20 +119,51 @@ step_delete(uint32_t key)
 	model_deleted(m.index[key]);
 }
 
+/* One of the forms that this processor can run. */
+static const struct flow_code *
+model_code(void)
+{
+	const struct flow_code *code;
+
+	do {
+		code = flow_codes[random_below(&m.r, FLOW_CODES)];
+	} while (!code->usable());
+	return code;
+}
+
+static void step_limbo(void);
+
+/* A burst by any form of the code: at once, or in three calls with changes in between. */
 static void
 step_lookup(void)
 {
 	const uint16_t n = (uint16_t)random_below(&m.r, BURST_MAX + 1);
 	struct flow_key keys[BURST_MAX] = { 0 };
 	uint64_t hashes[BURST_MAX] = { 0 };
-	uint32_t which[BURST_MAX], found[BURST_MAX];
+	uint32_t which[BURST_MAX] = { 0 }, found[BURST_MAX];
 
+	m.t->code = model_code();
 	for (uint16_t i = 0; i < n; i++) {
 		which[i] = random_below(&m.r, KEYS);
 		keys[i] = m.keys[which[i]];
 		hashes[i] = m.hashes[which[i]];
 	}
-	flow_lookup_burst(m.t, keys, hashes, found, n);
+	if (random_one_in(&m.r, 2)) {
+		flow_lookup_burst(m.t, keys, hashes, found, n);
+	} else {
+		flow_lookup_start(m.t, hashes, n);
+		flow_lookup_match(m.t, hashes, found, n);
+		for (unsigned i = random_below(&m.r, 8); i > 0; i--) {
+			const uint32_t key = which[random_below(&m.r, BURST_MAX)];
+
+			if (m.index[key] == FLOW_NONE)
+				step_insert(key);
+			else
+				step_delete(key);
+			step_limbo();
+		}
+		flow_lookup_finish(m.t, keys, hashes, found, n);
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		cr_assert(eq(u32, found[i], m.index[which[i]]), "seed %lu", m.seed);
 		cr_assert(eq(u32, flow_lookup(m.t, &keys[i], hashes[i]), found[i]), "seed %lu",
