@@ -123,7 +123,7 @@ berth_tx_burst(struct berth *b, const struct berth_packet *packets, uint16_t n)
 	_Static_assert(WORKERS_MAX <= 32, "a bit per ring");
 	for (; sent < n; sent++) {
 		const struct berth_packet *p = &packets[sent];
-		uint32_t ring;
+		uint32_t ring = 0;
 		uint8_t *at;
 
 		if (!packet_is_ip(p)) {

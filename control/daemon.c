@@ -31,7 +31,7 @@ static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
 
 struct daemon {
 	const struct config *config;
-	cpu_set_t cores;  /* those this process may use, before EAL pins anything */
+	cpu_set_t cores;  /* those of all threads but the workers */
 	sigset_t signals; /* blocked when the process began */
 	struct event_base *base;
 	struct listener *app_socket;
@@ -54,6 +54,22 @@ fail(const char *what, int rc)
 	return rc;
 }
 
+/* The cores this process may use, without the workers' own where others remain: the notifier wakes
+ * thousands of times a second, and each time would take its core from a worker. */
+static int
+cores_choose(const struct config *config, cpu_set_t *out)
+{
+	cpu_set_t all, others;
+
+	if (sched_getaffinity(0, sizeof(all), &all) != 0)
+		return -errno;
+	others = all;
+	for (uint16_t w = 0; w < config->workers_count; w++)
+		CPU_CLR(config->worker_cores[w], &others);
+	*out = CPU_COUNT(&others) > 0 ? others : all;
+	return 0;
+}
+
 /* Every port takes a descriptor, every application one. */
 static int
 process_start(struct daemon *d)
@@ -64,11 +80,11 @@ process_start(struct daemon *d)
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
-	if (sched_getaffinity(0, sizeof(d->cores), &d->cores) != 0)
-		return fail("the processor cores cannot be listed", -errno);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	return 0;
+	const int rc = cores_choose(d->config, &d->cores);
+
+	return rc == 0 ? 0 : fail("the processor cores cannot be listed", rc);
 }
 
 static int
@@ -150,7 +166,7 @@ cores_text(const cpu_set_t *cores, char *text, size_t room)
 }
 
 /* EAL's threads inherit a mask without signals, which are the control thread's. EAL also pins this
- * thread; it gets back all its cores, and the notifier inherits them. */
+ * thread; it gets back its cores, and the notifier inherits them. */
 static int
 eal_start(struct daemon *d)
 {

@@ -6,16 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* Frame room of af_packet's rings: a power of two, so that it divides its blocks. */
-static uint32_t
-frame_bytes(uint16_t mtu)
-{
-	uint32_t bytes = 2048;
-
-	while (bytes < mtu + 128u)
-		bytes *= 2;
-	return bytes;
-}
+/* Frames in a block of af_packet's rings, so that blocks are whole pages. */
+#define FRAMES_PER_BLOCK 4
 
 /* Appends one argument. */
 __attribute__((format(printf, 2, 3))) static int
@@ -37,10 +29,10 @@ add(struct eal_arguments *a, const char *format, ...)
 }
 
 uint32_t
-eal_megabytes(const struct config *config)
+eal_megabytes(const struct config *config, bool hugepages)
 {
-	/* What a worker has of its own, and a buffer of the usual size with its headers. */
-	const uint64_t worker_bytes = 4u << 20, buffer_room = 2048 + 512;
+	/* What a worker has of its own, and what a buffer has around its room. */
+	const uint64_t worker_bytes = 4u << 20, buffer_headers = 640, ordinary_page = 4096;
 	uint64_t buffers = config->memory.buffers, mtu = MTU_DEFAULT;
 	const uint64_t workers = config->workers_count;
 
@@ -56,8 +48,12 @@ eal_megabytes(const struct config *config)
 	}
 	if (config->memory.megabytes != 0)
 		return config->memory.megabytes;
-	const uint64_t bytes = buffers * (buffer_room + (mtu > 2048 ? mtu : 0)) +
-			       workers * worker_bytes + (32u << 20);
+	uint64_t buffer_bytes = buffer_headers + FRAME_ROOM_BYTES(mtu);
+
+	/* DPDK lets no buffer cross the end of an ordinary page, if one page can hold it. */
+	if (!hugepages)
+		buffer_bytes = (buffer_bytes + ordinary_page - 1) / ordinary_page * ordinary_page;
+	const uint64_t bytes = buffers * buffer_bytes + workers * worker_bytes + (32u << 20);
 
 	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
 }
@@ -80,8 +76,9 @@ add_nic(struct eal_arguments *a, const struct config_nic *nic, uint16_t index)
 	default:
 		snprintf(name, sizeof(a->device[0]), "net_af_packet_berth%u", index);
 		return add(a, "--vdev=%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
-			   name, nic->device, nic->queues, frame_bytes(nic->mtu),
-			   2 * frame_bytes(nic->mtu), nic->rx_descriptors);
+			   name, nic->device, nic->queues, FRAME_ROOM_BYTES(nic->mtu),
+			   FRAMES_PER_BLOCK * FRAME_ROOM_BYTES(nic->mtu),
+			   nic->rx_descriptors / FRAMES_PER_BLOCK * FRAMES_PER_BLOCK);
 	}
 }
 
@@ -112,7 +109,7 @@ add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
 		error = add(a, "--no-huge");
 		error = error != 0 ? error : add(a, "--no-shconf");
 	}
-	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config));
+	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config, hugepages));
 }
 
 int

@@ -25,8 +25,9 @@ struct eal_arguments {
 int eal_arguments(const struct config *config, const char *cpus, bool hugepages,
 		  struct eal_arguments *out);
 
-/* MiB that buffers, queues and rings of this configuration need. */
-uint32_t eal_megabytes(const struct config *config);
+/* MiB that buffers, queues and rings of this configuration need, of hugepages or of ordinary pages,
+ * in which buffers take more. */
+uint32_t eal_megabytes(const struct config *config, bool hugepages);
 
 /* Looks below `root` ("" in the daemon) at /sys and /proc for what the configuration needs: memory,
  * drivers, permissions. Writes one line per thing missing to `errors`, with the command that mends

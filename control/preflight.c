@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/eal.h"
@@ -60,7 +63,8 @@ has_capability(const struct preflight *p, unsigned capability)
 static void
 check_memory(struct preflight *p, bool *hugepages)
 {
-	const uint32_t needed = eal_megabytes(p->config);
+	const uint32_t needed = eal_megabytes(p->config, true);
+	const uint32_t needed_ordinary = eal_megabytes(p->config, false);
 	const unsigned long long free_2m =
 		read_number(p, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "", 10);
 	const unsigned long long free_1g = read_number(
@@ -79,12 +83,12 @@ check_memory(struct preflight *p, bool *hugepages)
 			needed, free_2m * 2 + free_1g * 1024, (needed + 1) / 2);
 	}
 	if (!*hugepages && p->config->memory.mode != CONFIG_MEMORY_HUGEPAGES &&
-	    available < needed) {
+	    available < needed_ordinary) {
 		p->missing++;
 		fprintf(p->errors,
 			"berthd: %u MiB of memory are needed, but %llu MiB are available: lower "
 			"memory.megabytes, memory.buffers or descriptors\n",
-			needed, available);
+			needed_ordinary, available);
 	}
 }
 
@@ -150,6 +154,27 @@ check_capability(struct preflight *p, const char *nic, unsigned capability, cons
 		nic, name);
 }
 
+/* Larger frames than the interface's MTU never come, and cannot be sent. (Up to the usual MTU,
+ * af_packet's driver sets it.) An interface that is not there is told of by EAL. */
+static void
+check_mtu(struct preflight *p, const struct config_nic *nic)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", nic->device);
+	if (fd >= 0 && nic->mtu > MTU_DEFAULT && ioctl(fd, SIOCGIFMTU, &request) == 0 &&
+	    request.ifr_mtu < nic->mtu) {
+		p->missing++;
+		fprintf(p->errors,
+			"berthd: nic %s: mtu is %u, but that of %s is %d: run `ip link set dev %s "
+			"mtu %u`, or lower mtu\n",
+			nic->name, nic->mtu, nic->device, request.ifr_mtu, nic->device, nic->mtu);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void
 check_nic(struct preflight *p, const struct config_nic *nic)
 {
@@ -167,6 +192,7 @@ check_nic(struct preflight *p, const struct config_nic *nic)
 	default:
 		check_driver(p, nic->name, "net_af_packet");
 		check_capability(p, nic->name, CAPABILITY_NET_RAW, "CAP_NET_RAW");
+		check_mtu(p, nic);
 	}
 }
 

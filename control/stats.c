@@ -165,6 +165,23 @@ stats_nics(const struct dataplane *dp)
 	return json_pack("{s:o}", "nics", list);
 }
 
+/* Cycles by stage, in builds for measuring. */
+static void
+add_stages(json_t *o, const struct dataplane *dp, uint16_t worker)
+{
+	json_t *stages = NULL;
+	const char *name;
+	uint64_t cycles;
+
+	for (unsigned s = 0; dataplane_stage_cycles(dp, worker, s, &name, &cycles); s++) {
+		if (stages == NULL)
+			stages = json_object();
+		json_object_set_new(stages, name, number(cycles));
+	}
+	if (stages != NULL)
+		json_object_set_new(o, "stage_cycles", stages);
+}
+
 json_t *
 stats_workers(const struct dataplane *dp)
 {
@@ -191,6 +208,7 @@ stats_workers(const struct dataplane *dp)
 		json_object_set_new(o, "flows", number(i.flows));
 		json_object_set_new(o, "flows_capacity", number(i.flows_capacity));
 		json_object_set_new(o, "limbo_stalls", number(i.limbo_stalls));
+		add_stages(o, dp, w);
 		json_array_append_new(list, o);
 	}
 	return json_pack("{s:o}", "workers", list);

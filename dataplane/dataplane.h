@@ -138,6 +138,12 @@ struct worker_info {
 };
 void dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker_info *out);
 
+/* Cycles that `worker` spent in its `stage`th stage since it started, 0 being the first on a
+ * packet's way, and the stage's name (constant). False, with both untouched: past the last stage,
+ * or no build for measuring, which alone takes these times. */
+bool dataplane_stage_cycles(const struct dataplane *dp, uint16_t worker, unsigned stage,
+			    const char **name, uint64_t *cycles);
+
 struct nic_info {
 	char name[NAME_BYTES];
 	char device[64];

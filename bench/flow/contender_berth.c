@@ -231,44 +231,61 @@ berth_find(void *table, const struct keys *k, uint32_t *numbers)
 	}
 }
 
-/* ---- carried over: while the entries of one burst come, the buckets of the next do ---- */
+/* ---- carried over: three bursts on their way at once ---- */
+
+#define STAGES 3u
 
 struct carried {
 	const struct berth *b;
 	const struct keys *k;
-	uint64_t hashes[2][BURST];
-	uint32_t indices[2][BURST];
+	struct flow_batch batches[STAGES];
+	uint64_t hashes[STAGES][BURST];
+	uint32_t indices[STAGES][BURST];
 };
 
-/* Starts the burst at `at`, if there is one, and finishes the one before it, if there is one, whose
- * indices it returns. */
+/* Moves all on, with the burst at `at` as the fresh one, if there is one. Returns the answers of
+ * the burst that came STAGES - 1 calls ago. */
 static inline const uint32_t *
 carry_burst(struct carried *c, uint32_t at)
 {
-	const unsigned now = at / BURST % 2, before = 1 - now;
-	const struct flow_table *t = c->b->t;
+	const unsigned fresh = at / BURST % STAGES, middle = (fresh + 2) % STAGES,
+		       old = (fresh + 1) % STAGES;
 
+	c->batches[fresh] = (struct flow_batch){ .n = 0 };
 	if (at < c->k->n) {
 		stream_fetch(c->k->keys, sizeof(*c->k->keys), at);
-		flow_hash_burst(&secret, &c->k->keys[at], c->hashes[now], BURST);
-		flow_lookup_start(t, c->hashes[now], BURST);
+		flow_hash_burst(&secret, &c->k->keys[at], c->hashes[fresh], BURST);
+		c->batches[fresh] = (struct flow_batch){ .keys = &c->k->keys[at],
+							 .hashes = c->hashes[fresh],
+							 .indices = c->indices[fresh],
+							 .n = BURST };
 	}
-	if (at > 0)
-		flow_lookup_finish(t, &c->k->keys[at - BURST], c->hashes[before],
-				   c->indices[before], BURST);
-	if (at < c->k->n)
-		flow_lookup_match(t, c->hashes[now], c->indices[now], BURST);
-	return c->indices[before];
+	flow_lookup_carry(c->b->t, &c->batches[fresh], &c->batches[middle], &c->batches[old]);
+	return c->indices[old];
+}
+
+/* Starts on the first bursts, which the next call of carry_burst(), at CARRY_FIRST, answers. */
+#define CARRY_FIRST ((STAGES - 1) * BURST)
+
+static inline void
+carry_begin(struct carried *c, void *table, const struct keys *k)
+{
+	c->b = table;
+	c->k = k;
+	for (unsigned i = 0; i < STAGES; i++)
+		c->batches[i].n = 0;
+	for (uint32_t at = 0; at < CARRY_FIRST; at += BURST)
+		carry_burst(c, at);
 }
 
 static uint32_t
 carried_lookup(void *table, const struct keys *k)
 {
-	struct carried c = { .b = table, .k = k };
+	struct carried c;
 	uint32_t hits = 0;
 
-	carry_burst(&c, 0);
-	for (uint32_t at = BURST; at <= k->n; at += BURST)
+	carry_begin(&c, table, k);
+	for (uint32_t at = CARRY_FIRST; at < k->n + CARRY_FIRST; at += BURST)
 		hits += count_burst(carry_burst(&c, at));
 	return hits;
 }
@@ -276,11 +293,11 @@ carried_lookup(void *table, const struct keys *k)
 static uint32_t
 carried_update(void *table, const struct keys *k, uint32_t now_ms)
 {
-	struct carried c = { .b = table, .k = k };
+	struct carried c;
 	uint32_t hits = 0;
 
-	carry_burst(&c, 0);
-	for (uint32_t at = BURST; at <= k->n; at += BURST)
+	carry_begin(&c, table, k);
+	for (uint32_t at = CARRY_FIRST; at < k->n + CARRY_FIRST; at += BURST)
 		hits += account_burst(table, carry_burst(&c, at), now_ms);
 	return hits;
 }
@@ -288,11 +305,11 @@ carried_update(void *table, const struct keys *k, uint32_t now_ms)
 static void
 carried_find(void *table, const struct keys *k, uint32_t *numbers)
 {
-	struct carried c = { .b = table, .k = k };
+	struct carried c;
 
-	carry_burst(&c, 0);
-	for (uint32_t at = BURST; at <= k->n; at += BURST)
-		name_burst(table, carry_burst(&c, at), &numbers[at - BURST]);
+	carry_begin(&c, table, k);
+	for (uint32_t at = CARRY_FIRST; at < k->n + CARRY_FIRST; at += BURST)
+		name_burst(table, carry_burst(&c, at), &numbers[at - CARRY_FIRST]);
 }
 
 /* ---- the walk for idle flows ---- */

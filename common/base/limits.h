@@ -36,11 +36,17 @@
 #define MTU_MIN          1280 /* RFC 8200 section 5 */
 #define MTU_MAX          9600
 #define MTU_DEFAULT      1500
+/* Room of a buffer for frames of an mtu: link header, two tags, a neighbour advertisement's option
+ * behind, and what af_packet puts before a frame in a ring of such rooms. At least the usual 2 KiB;
+ * four of them fill whole pages. */
+#define FRAME_ROOM_BYTES(mtu) \
+	((mtu) + 128u > 2048u ? ((mtu) + 128u + 1023u) / 1024u * 1024u : 2048u)
 
 /* Packets taken from one application per poll. */
 #define TX_BUDGET 32
-/* Packets that wait for a neighbour, per worker. */
-#define HELD_MAX 256
+/* Packets that wait for a neighbour, per worker, and of these per application. */
+#define HELD_MAX     256
+#define HELD_APP_MAX 64
 /* Depth of each worker-to-worker ring; a power of two. */
 #define HANDOVER_SLOTS 4096
 /* Depth of the neighbour event ring of a worker; a power of two. */

@@ -79,31 +79,18 @@ flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t has
 }
 
 void
-flow_lookup_start(const struct flow_table *t, const uint64_t *hashes, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++)
-		__builtin_prefetch(&t->buckets[flow_home(t, hashes[i])]);
-}
-
-void
-flow_lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
-{
-	t->code->match(t, hashes, indices, n);
-}
-
-void
-flow_lookup_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-		   uint32_t *indices, uint16_t n)
-{
-	t->code->finish(t, keys, hashes, indices, n);
-}
-
-void
 flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 		  uint32_t *indices, uint16_t n)
 {
 	assert(n <= BURST_MAX);
 	t->code->burst(t, keys, hashes, indices, n);
+}
+
+void
+flow_lookup_carry(const struct flow_table *t, const struct flow_batch *fresh,
+		  struct flow_batch *middle, const struct flow_batch *old)
+{
+	t->code->carry(t, fresh, middle, old);
 }
 
 /* ---- insert and delete ---- */
@@ -203,6 +190,7 @@ flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uin
 	overflow_add(t, home, bucket, 1);
 	tag_store(&t->buckets[bucket], slot, flow_tag(hash));
 	count_add(t, 1);
+	t->inserted++;
 	*index = bucket * FLOW_BUCKET_SLOTS + slot;
 	*created = true;
 	return 0;
@@ -227,6 +215,7 @@ flow_delete(struct flow_table *t, uint32_t index)
 	overflow_add(t, flow_home(t, flow_hash(&t->secret, &t->entries[index].key)), bucket,
 		     UINT32_MAX);
 	count_add(t, UINT32_MAX);
+	t->deleted++;
 	t->limbo[limbo_position(t, t->limbo_closed + t->limbo_open)] = index;
 	t->limbo_open++;
 }

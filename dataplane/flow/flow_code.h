@@ -18,12 +18,10 @@ struct flow_code {
 	void (*hash_burst)(const struct flow_secret *secret, const struct flow_key *keys,
 			   uint64_t *hashes, uint16_t n);
 	uint32_t (*find)(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
-	void (*match)(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices,
-		      uint16_t n);
-	void (*finish)(const struct flow_table *t, const struct flow_key *keys,
-		       const uint64_t *hashes, uint32_t *indices, uint16_t n);
 	void (*burst)(const struct flow_table *t, const struct flow_key *keys,
 		      const uint64_t *hashes, uint32_t *indices, uint16_t n);
+	void (*carry)(const struct flow_table *t, const struct flow_batch *fresh,
+		      struct flow_batch *middle, const struct flow_batch *old);
 };
 
 extern const struct flow_code flow_code_portable;

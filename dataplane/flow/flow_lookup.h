@@ -63,28 +63,26 @@ lookup_candidate(const struct flow_table *t, uint64_t hash, bucket_match_fn matc
 	return flow_load(&b->overflow, memory_order_relaxed) == 0 ? FLOW_NONE : FLOW_UNSURE;
 }
 
+/* Asks memory for an entry; for none or an unsure one, without a branch, for the first: half hits
+ * and half misses would be the worst for one. */
 FLOW_INLINE void
-lookup_start(const struct flow_table *t, const uint64_t *hashes, uint16_t n)
+lookup_prefetch(const struct flow_table *t, uint32_t index)
+{
+	__builtin_prefetch(&t->entries[index < t->slots ? index : 0]);
+}
+
+/* Three passes, so that the cache misses of one key overlap its neighbours'. */
+FLOW_INLINE void
+lookup_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
+	     uint32_t *indices, uint16_t n, flow_find_fn find, bucket_match_fn match,
+	     key_equal_fn equal)
 {
 	for (uint16_t i = 0; i < n; i++)
 		__builtin_prefetch(&t->buckets[flow_home(t, hashes[i])]);
-}
-
-FLOW_INLINE void
-lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n,
-	     bucket_match_fn match)
-{
 	for (uint16_t i = 0; i < n; i++) {
 		indices[i] = lookup_candidate(t, hashes[i], match);
-		/* Without a branch, for which half hits and half misses would be the worst. */
-		__builtin_prefetch(&t->entries[indices[i] < t->slots ? indices[i] : 0]);
+		lookup_prefetch(t, indices[i]);
 	}
-}
-
-FLOW_INLINE void
-lookup_compare(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	       uint32_t *indices, uint16_t n, flow_find_fn find, key_equal_fn equal)
-{
 	for (uint16_t i = 0; i < n; i++) {
 		if (indices[i] == FLOW_NONE)
 			continue;
@@ -93,15 +91,39 @@ lookup_compare(const struct flow_table *t, const struct flow_key *keys, const ui
 	}
 }
 
-/* As lookup_compare(), for candidates since whose match the writer may have inserted and deleted:
- * one whose slot was given up must not be found, a key that came must be. */
-FLOW_INLINE void
-lookup_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	      uint32_t *indices, uint16_t n, flow_find_fn find, key_equal_fn equal)
+/* Whether the candidate of an old key is no answer, and the whole search has to be made. */
+FLOW_INLINE bool
+lookup_is_open(const struct flow_table *t, const struct flow_batch *old, uint16_t i,
+	       key_equal_fn equal)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		if (indices[i] >= t->slots || slot_tag(t, indices[i]) != flow_tag(hashes[i]) ||
-		    !equal(&t->entries[indices[i]].key, &keys[i]))
-			indices[i] = find(t, &keys[i], hashes[i]);
+	const uint32_t index = old->indices[i];
+
+	/* A key that came after the match must be found. */
+	if (index == FLOW_NONE)
+		return old->inserted != t->inserted;
+	/* A slot that was given up after the match must not, though the key is still in it. */
+	return index == FLOW_UNSURE || !equal(&t->entries[index].key, &old->keys[i]) ||
+	       (old->deleted != t->deleted && slot_tag(t, index) != flow_tag(old->hashes[i]));
+}
+
+/* One key of each burst at a time: what they wait for is then spread evenly. */
+FLOW_INLINE void
+lookup_carry(const struct flow_table *t, const struct flow_batch *fresh, struct flow_batch *middle,
+	     const struct flow_batch *old, flow_find_fn find, bucket_match_fn match,
+	     key_equal_fn equal)
+{
+	const uint16_t n = fresh->n > middle->n ? fresh->n : middle->n;
+
+	for (uint16_t i = 0; i < n || i < old->n; i++) {
+		if (i < fresh->n)
+			__builtin_prefetch(&t->buckets[flow_home(t, fresh->hashes[i])]);
+		if (i < middle->n) {
+			middle->indices[i] = lookup_candidate(t, middle->hashes[i], match);
+			lookup_prefetch(t, middle->indices[i]);
+		}
+		if (i < old->n && lookup_is_open(t, old, i, equal))
+			old->indices[i] = find(t, &old->keys[i], old->hashes[i]);
 	}
+	middle->inserted = t->inserted;
+	middle->deleted = t->deleted;
 }

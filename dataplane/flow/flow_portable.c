@@ -37,25 +37,17 @@ portable_find(const struct flow_table *t, const struct flow_key *key, uint64_t h
 }
 
 static void
-portable_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
-{
-	lookup_match(t, hashes, indices, n, bucket_match);
-}
-
-static void
-portable_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-		uint32_t *indices, uint16_t n)
-{
-	lookup_finish(t, keys, hashes, indices, n, portable_find, flow_key_equal);
-}
-
-static void
 portable_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 	       uint32_t *indices, uint16_t n)
 {
-	lookup_start(t, hashes, n);
-	lookup_match(t, hashes, indices, n, bucket_match);
-	lookup_compare(t, keys, hashes, indices, n, portable_find, flow_key_equal);
+	lookup_burst(t, keys, hashes, indices, n, portable_find, bucket_match, flow_key_equal);
+}
+
+static void
+portable_carry(const struct flow_table *t, const struct flow_batch *fresh,
+	       struct flow_batch *middle, const struct flow_batch *old)
+{
+	lookup_carry(t, fresh, middle, old, portable_find, bucket_match, flow_key_equal);
 }
 
 static bool
@@ -70,9 +62,8 @@ const struct flow_code flow_code_portable = {
 	.hash = portable_hash,
 	.hash_burst = portable_hash_burst,
 	.find = portable_find,
-	.match = portable_match,
-	.finish = portable_finish,
 	.burst = portable_burst,
+	.carry = portable_carry,
 };
 
 /* ---- the choice ---- */

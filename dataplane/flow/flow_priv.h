@@ -52,6 +52,7 @@ struct flow_table {
 	struct flow_secret secret;
 
 	alignas(CACHE_LINE) _Atomic uint32_t count; /* reachable entries; read by anyone */
+	uint32_t inserted, deleted;                 /* how often; both wrap */
 	uint32_t expire_bucket;                     /* where the next flow_expire() begins */
 	/* Ring positions, all below `slots`: the closed batch is [head, head + closed), the open
 	 * one the `open` after it. Each slot is in it at most once, so it cannot overrun. */

@@ -47,9 +47,7 @@ make_pool(struct dataplane *dp)
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		if (o->nics[i].mtu > mtu)
 			mtu = o->nics[i].mtu;
-	/* Frames of virtual devices may pass the mtu: room for the usual 2 KiB at least, and for
-	 * two tags and a neighbour advertisement's option behind. */
-	const uint32_t room = (mtu + 64 > 2048 ? mtu + 64 : 2048) + RTE_PKTMBUF_HEADROOM;
+	const uint32_t room = FRAME_ROOM_BYTES(mtu) + RTE_PKTMBUF_HEADROOM;
 
 	dp->pool =
 		rte_pktmbuf_pool_create("berth_buffers", buffers, POOL_CACHE,
@@ -288,9 +286,15 @@ dataplane_start(struct dataplane *dp)
 	int error = dataplane_arm(dp);
 
 	for (uint16_t id = 0; error == 0 && id < dp->options.workers; id++) {
-		error = rte_eal_remote_launch(worker_run, dp->workers[id], id + 1u);
-		if (error != 0)
+		struct worker *w = dp->workers[id];
+
+		/* Release pairs with the acquire in worker_run(). */
+		atomic_store_explicit(&w->state, WORKER_RUNNING, memory_order_release);
+		error = rte_eal_remote_launch(worker_run, w, id + 1u);
+		if (error != 0) {
+			atomic_store_explicit(&w->state, WORKER_CREATED, memory_order_relaxed);
 			return say("a worker cannot be launched", error);
+		}
 		dp->running = true;
 	}
 	return error;
@@ -303,6 +307,10 @@ dataplane_stop(struct dataplane *dp)
 	atomic_store_explicit(&dp->stop, 1, memory_order_release);
 	if (dp->running)
 		rte_eal_mp_wait_lcore();
+	/* Acquire pairs with the release in worker_run(). */
+	for (uint16_t id = 0; dp->running && id < dp->options.workers; id++)
+		panic_unless(atomic_load_explicit(&dp->workers[id]->state, memory_order_acquire) !=
+			     WORKER_RUNNING);
 	dp->running = false;
 	handover_drain(dp);
 	for (uint16_t i = 0; i < dp->nics_started; i++)

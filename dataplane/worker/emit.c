@@ -126,8 +126,21 @@ group_link(const struct link_set *links, uint16_t zone, uint8_t family)
 	return LINK_NONE;
 }
 
+/* Whether one more packet of the application may wait: it has a share, so that one which sends to
+ * hosts that do not answer leaves the others theirs. */
+static bool
+may_hold(const struct worker *w, uint32_t app)
+{
+	uint16_t same = 0;
+
+	for (uint16_t i = 0; i < w->held_count; i++)
+		same += w->held[i].app == app;
+	return w->held_count < HELD_MAX && same < HELD_APP_MAX;
+}
+
 void
-emit_routed(struct worker *w, struct rte_mbuf *m, uint16_t zone, const struct address *destination)
+emit_routed(struct worker *w, struct rte_mbuf *m, uint32_t app, uint16_t zone,
+	    const struct address *destination)
 {
 	const struct link_set *links = &w->dp->options.links;
 	struct route route;
@@ -148,12 +161,13 @@ emit_routed(struct worker *w, struct rte_mbuf *m, uint16_t zone, const struct ad
 	}
 	if (send_known(w, m, route.link, &route.next_hop))
 		return;
-	if (w->held_count == HELD_MAX) {
+	if (!may_hold(w, app)) {
 		worker_drop(w, m, DROP_NEIGHBOUR_WAIT_FULL);
 		return;
 	}
 	w->held[w->held_count++] = (struct held_packet){ .mbuf = m,
 							 .next_hop = route.next_hop,
+							 .app = app,
 							 .link = route.link,
 							 .since_ms = w->now_ms,
 							 .asked_ms = w->now_ms };

@@ -84,6 +84,7 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 	struct burst *b = &w->burst;
 	unsigned sends_count = 0;
 
+	profile_mark(w, STAGE_LOOP);
 	b->n = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const struct buffer_note *note = buffer_note(mbufs[i]);
@@ -96,6 +97,7 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 			burst_take(b, mbufs[i]);
 	}
 	burst_keys(b, &w->dp->secret);
+	profile_mark(w, STAGE_KEY);
 	inbound_flow(w, b);
 
 	b->n = 0;

@@ -366,7 +366,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	struct burst *b = &w->burst;
 	uint16_t received;
 
-	profile_begin(w);
+	profile_mark(w, STAGE_LOOP);
 	received = rx_burst(q, b->mbufs);
 	if (received == 0)
 		return 0;

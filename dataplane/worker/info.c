@@ -117,6 +117,33 @@ dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker
 }
 
 bool
+dataplane_stage_cycles(const struct dataplane *dp, uint16_t worker, unsigned stage,
+		       const char **name, uint64_t *cycles)
+{
+#ifdef BERTH_PROFILE
+	static const char *const names[STAGE_COUNT] = {
+#define X(name) #name,
+		STAGE_LIST(X)
+#undef X
+	};
+
+	if (stage >= STAGE_COUNT)
+		return false;
+	*name = names[stage];
+	*cycles = atomic_load_explicit(&dp->workers[worker]->profile.cycles[stage],
+				       memory_order_relaxed);
+	return true;
+#else
+	(void)dp;
+	(void)worker;
+	(void)stage;
+	(void)name;
+	(void)cycles;
+	return false;
+#endif
+}
+
+bool
 dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, flow_each_fn each,
 		void *context)
 {

@@ -35,9 +35,9 @@ choose_conf(const struct rte_eth_dev_info *info, const struct nic *n, struct rte
 		conf->rxmode.mtu = n->mtu;
 }
 
-/* Drivers that want as many tx as rx queues. */
+/* Drivers on an interface of the kernel, which want as many tx as rx queues. */
 static bool
-wants_pairs(const struct rte_eth_dev_info *info)
+is_kernel_interface(const struct rte_eth_dev_info *info)
 {
 	return strcmp(info->driver_name, "net_tap") == 0 ||
 	       strcmp(info->driver_name, "net_af_packet") == 0;
@@ -54,7 +54,7 @@ choose_queues(struct nic *n, const struct rte_eth_dev_info *info, uint16_t worke
 		return -EINVAL;
 	}
 	n->tx_queues = workers < info->max_tx_queues ? workers : info->max_tx_queues;
-	if (wants_pairs(info))
+	if (is_kernel_interface(info))
 		n->tx_queues = n->rx_queues;
 	return 0;
 }
@@ -81,14 +81,30 @@ setup_queues(struct dataplane *dp, struct nic *n, const struct dataplane_nic_opt
 	return 0;
 }
 
+/* af_packet and tap carry any frame that their kernel interface carries, but their drivers say, and
+ * let ethdev enforce, that more than one of 1518 or 1522 bytes is impossible. Preflight has seen
+ * that the interface takes more; the kernel port's is raised by whoever wants it. */
+static int
+set_mtu(const struct nic *n)
+{
+	struct rte_eth_dev_info info;
+	int error = rte_eth_dev_info_get(n->ethdev, &info);
+
+	if (error == 0 && is_kernel_interface(&info) &&
+	    (uint32_t)n->mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN > info.max_rx_pktlen)
+		return 0;
+	error = error != 0 ? error : rte_eth_dev_set_mtu(n->ethdev, n->mtu);
+	return error == -ENOTSUP ? 0 : error;
+}
+
 /* Sets MTU, MAC and receive filters as far as the device has them. */
 static int
 setup_filters(struct dataplane *dp, struct nic *n, bool promiscuous, bool kernel)
 {
 	struct rte_ether_addr mac;
-	int error = rte_eth_dev_set_mtu(n->ethdev, n->mtu);
+	int error = set_mtu(n);
 
-	if (error != 0 && error != -ENOTSUP)
+	if (error != 0)
 		return say(n, "does not take this mtu", error);
 	if (kernel) {
 		/* The kernel must take frames that were addressed to the nic as its own. */

@@ -77,7 +77,7 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 		return;
 	}
 	memcpy(destination.bytes, key->addr[1], sizeof(destination.bytes));
-	emit_routed(w, b->mbufs[i], key->zone, &destination);
+	emit_routed(w, b->mbufs[i], b->apps[i], key->zone, &destination);
 }
 
 /* Delivers packet i to another application here. */

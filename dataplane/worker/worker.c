@@ -72,10 +72,15 @@ worker_run(void *argument)
 {
 	struct worker *w = argument;
 
+	/* Acquire pairs with the release in dataplane_start(). */
+	panic_unless(atomic_load_explicit(&w->state, memory_order_acquire) == WORKER_RUNNING);
 	prctl(PR_SET_TIMERSLACK, 1);
 	rte_rcu_qsbr_thread_online(w->dp->published_qsbr, w->id);
+	profile_begin(w);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_acquire))
 		idle(w, worker_poll(w) > 0);
 	rte_rcu_qsbr_thread_offline(w->dp->published_qsbr, w->id);
+	/* Release pairs with the acquire in dataplane_stop(). */
+	atomic_store_explicit(&w->state, WORKER_STOPPED, memory_order_release);
 	return 0;
 }

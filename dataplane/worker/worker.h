@@ -42,6 +42,7 @@ struct nic {
 struct held_packet {
 	struct rte_mbuf *mbuf; /* an IP packet, no Ethernet header yet */
 	struct address next_hop;
+	uint32_t app; /* id of its sender */
 	uint16_t link;
 	uint32_t since_ms;
 	uint32_t asked_ms; /* when control was last told */
@@ -53,9 +54,16 @@ struct handover_out {
 	struct rte_mbuf *mbufs[BURST_MAX];
 };
 
+enum worker_state { WORKER_CREATED, WORKER_RUNNING, WORKER_STOPPED };
+
 struct worker {
 	struct dataplane *dp;
 	uint16_t id;
+
+	/* Control stores RUNNING and the worker STOPPED, with release; each loads the other's word
+	 * with acquire: what one did to this struct, the rings and the pool, the other sees. (EAL's
+	 * launching and waiting order it too, but in code that thread sanitizers cannot follow.) */
+	_Atomic uint32_t state; /* enum worker_state */
 
 	/* Time of this poll. */
 	uint64_t poll_cycles;
@@ -192,9 +200,9 @@ struct dp_port *flows_port(const struct worker *w, port_ref ref);
 void emit_frame(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum tx_class class);
 /* Sends an IP packet to a known Ethernet address on a link. */
 void emit_to(struct worker *w, struct rte_mbuf *m, uint16_t link, const uint8_t mac[6]);
-/* Finds the way to `destination` and sends, holds or drops the IP packet. */
-void
-emit_routed(struct worker *w, struct rte_mbuf *m, uint16_t zone, const struct address *destination);
+/* Finds the way to `destination` and sends, holds or drops the IP packet of application `app`. */
+void emit_routed(struct worker *w, struct rte_mbuf *m, uint32_t app, uint16_t zone,
+		 const struct address *destination);
 /* Tries held packets again, and gives up on old ones. */
 void emit_held(struct worker *w);
 /* Sends what control asked for. Worker 0. */

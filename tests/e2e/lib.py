@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lib.py: starts berthd and applications for the end-to-end tests and the demo, and checks C1.
+import ctypes
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,14 @@ TRAFFIC = os.path.join(BUILD, "bench/traffic/berth-traffic")
 EXAMPLES = os.path.join(BUILD, "client/examples")
 DEADLINE_S = 60
 REPORTS = ("Sanitizer", "runtime error:", "broken invariant")
+REPORTED = 66  # exit status of a program in which a sanitizer found something
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """Ties this process to its parent; for Popen's preexec_fn."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def skip(reason):
@@ -35,10 +45,15 @@ def wait_for(condition, what):
     raise AssertionError("timed out waiting for " + what)
 
 
+def sound(status, output):
+    """Fails when a program of ours reported a mistake in itself."""
+    assert status != REPORTED and not any(r in output for r in REPORTS), output
+
+
 class Daemon:
     """berthd with a configuration of its own, in a folder that goes when it ends."""
 
-    def __init__(self, nics, extra="", prefix=()):
+    def __init__(self, nics, extra="", prefix=(), program=BERTHD):
         self.folder = tempfile.mkdtemp(prefix="berth-")
         self.app_socket = os.path.join(self.folder, "app.sock")
         self.control_socket = os.path.join(self.folder, "control.sock")
@@ -48,8 +63,9 @@ class Daemon:
             f.write(f"sockets: {{app: {self.app_socket}, control: {self.control_socket}}}\n"
                     f"nics:\n{nics}\n{extra}\n")
         self.log = open(self.log_path, "w+")
-        self.process = subprocess.Popen([*prefix, BERTHD, "--config", self.config],
-                                        stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*prefix, program, "--config", self.config],
+                                        stdout=self.log, stderr=self.log,
+                                        preexec_fn=die_with_parent)
         try:
             wait_for(self.ready, "berthd")
         except AssertionError:
@@ -69,6 +85,7 @@ class Daemon:
         """The JSON that berthctl prints; None when it fails and that is allowed."""
         r = subprocess.run([BERTHCTL, "--socket", self.control_socket, *words, "--json"],
                            capture_output=True, text=True, timeout=DEADLINE_S)
+        sound(r.returncode, r.stderr)
         if r.returncode != 0:
             if check:
                 raise AssertionError(f"berthctl {words}: {r.returncode}: {r.stderr}")
@@ -103,7 +120,7 @@ class Daemon:
         if kind is not None:
             print(output, file=sys.stderr)
             return
-        assert not any(r in output for r in REPORTS), output
+        sound(status, output)
         assert status == 0, (status, output)
         assert "not conserved" not in output and "conserved" in output, output
 
@@ -114,16 +131,24 @@ class Application:
     def __init__(self, daemon, program, *arguments, identities):
         self.process = subprocess.Popen(
             [os.path.join(EXAMPLES, program), "--socket", daemon.app_socket, *arguments,
-             *identities], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             *identities], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
         for _ in identities:
             line = self.line()
             if not line.startswith("ready "):
                 raise AssertionError(f"{program}: {line!r}: {self.process.stderr.read()}")
 
     def line(self):
-        if not select.select([self.process.stdout], [], [], DEADLINE_S)[0]:
-            raise AssertionError("an application says nothing")
-        return self.process.stdout.readline()
+        # Byte by byte: a buffered reader would take further lines out of select()'s sight.
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], DEADLINE_S)[0]:
+                raise AssertionError(f"an application says nothing after {line!r}")
+            byte = os.read(self.process.stdout.fileno(), 1)
+            if not byte:
+                break
+            line += byte
+        return line.decode()
 
     def kill(self):
         self.process.kill()
@@ -134,5 +159,5 @@ class Application:
         if self.process.poll() is None:
             self.process.terminate()
         output, errors = self.process.communicate(timeout=DEADLINE_S)
-        assert not any(r in errors for r in REPORTS), errors
+        sound(self.process.returncode, errors)
         return output

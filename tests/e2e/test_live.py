@@ -3,102 +3,135 @@
 # test_live.py: real clients of the kernel against applications on berthd, over a veth pair.
 #
 #   namespace "client"                       this namespace
-#   ping, dig, nc ── vclient ════ vberth ── af_packet ── berthd ── echo, dns
-#   198.51.100.1                                        198.51.100.2
-#   2001:db8:5::1                                       2001:db8:5::2
 #
-# All of it lives in a namespace of this process, which takes it along when it ends.
-import ctypes
-import os
-import shutil
-import subprocess
-import sys
+#   ping, dig, curl, nc                      berthd, two workers and queues ── echo, dns, http
+#          │                                    │
+#       vclient ═══════════ veth ═══════════ vberth (af_packet)
+#       198.51.100.1                            198.51.100.2
+#       2001:db8:5::1                           2001:db8:5::2
+import hashlib
+import socket
 
-from lib import Application, Daemon, skip
-
-INSIDE = "BERTH_TEST_INSIDE"
-OFFLOADS = "rx off tx off tso off gso off gro off".split()
-
-
-def sh(*words, check=True, **more):
-    r = subprocess.run(words, capture_output=True, text=True, timeout=60, **more)
-    if check and r.returncode != 0:
-        raise AssertionError(f"{' '.join(words)}: {r.stdout}{r.stderr}")
-    return r
+from clients import FAMILIES, IPV4, MEGABYTE, RECORDS, configuration, megabyte, network, url
+from lib import Application, Daemon, wait_for
+from net import enter
 
 
-def enter():
-    """Runs this script anew in namespaces of its own; killed with its parent."""
-    for tool in ("unshare", "ip", "ethtool", "ping", "nc", "dig"):
-        if shutil.which(tool) is None:
-            skip(f"{tool} is not installed")
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    words = ["unshare", *user, "--net", "--mount", "--fork", "--kill-child"]
-    if subprocess.run([*words, "ip", "link", "add", "vtest", "type", "veth"],
-                      capture_output=True).returncode != 0:
-        skip("network namespaces or veth are not permitted here")
-    os.environ[INSIDE] = "1"
-    os.execvp(words[0], [*words, sys.executable, *sys.argv])
+def dig(client, address, *words):
+    return client.run("dig", f"@{address}", "+norecurse", "+tries=2", *words).stdout
 
 
-def network():
-    """Two ends of a wire; the client's is in a namespace that a sleeping process holds."""
-    holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
-    ours = os.readlink("/proc/self/ns/net")
-    while os.readlink(f"/proc/{holder.pid}/ns/net") == ours:
-        os.sched_yield()
-    client = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
-    sh("ip", "link", "set", "lo", "up")
-    sh("ip", "link", "add", "vberth", "type", "veth", "peer", "name", "vclient", "netns",
-       str(holder.pid))
-    for prefix, name in (([], "vberth"), (client, "vclient")):
-        sh(*prefix, "ethtool", "-K", name, *OFFLOADS)
-        sh(*prefix, "ip", "link", "set", name, "up")
-    sh("ip", "addr", "flush", "dev", "vberth")
-    sh(*client, "ip", "addr", "add", "198.51.100.1/24", "dev", "vclient")
-    sh(*client, "ip", "addr", "add", "2001:db8:5::1/64", "dev", "vclient", "nodad")
-    return holder, client
-
-
-def check_clients(daemon, client):
-    echo = Application(daemon, "echo", identities=["udp/*:7"])
-    dns = Application(daemon, "dns", identities=["udp/*:domain"])
-    for family, address in (("-4", "198.51.100.2"), ("-6", "2001:db8:5::2")):
-        ping = sh(*client, "ping", family, "-c", "10", "-i", "0.02", address)
+def check_ping(client):
+    for address, _ in FAMILIES:
+        ping = client.run("ping", "-c", "10", "-i", "0.02", address)
         assert " 10 received" in ping.stdout, ping.stdout
-        answer = sh(*client, "nc", family, "-u", "-w", "1", address, "7", input="berth\n")
+    # Full frames, and two of different sizes: what berthd answers, it answers byte for byte.
+    for address, _ in FAMILIES:
+        ping = client.run("ping", "-c", "2", "-i", "0.02", "-s", "1400", address)
+        assert " 2 received" in ping.stdout, ping.stdout
+
+
+def check_echo(client):
+    for address, _ in FAMILIES:
+        answer = client.run("nc", "-u", "-w", "1", address, "7", input="berth\n")
         assert answer.stdout == "berth\n", answer
-        for kind, record in (("A", "192.0.2.80"), ("AAAA", "2001:db8::80")):
-            dig = sh(*client, "dig", f"@{address}", "+short", "+tries=1", kind,
-                     "www.example.test")
-            assert dig.stdout.strip() == record, dig
-    flows = daemon.ctl("flows")["flows"]
-    assert any(f["reply"]["packets"] > 0 for f in flows), flows
-    closed = sh(*client, "nc", "-z", "-w", "2", "198.51.100.2", "81", check=False)
-    assert closed.returncode != 0
-    assert daemon.ctl("stats")["counters"]["rejected"] > 0
-    echo.stop()
-    dns.stop()
-    daemon.conserved()
+
+
+def check_dig(client):
+    for address, _ in FAMILIES:
+        for kind, record in RECORDS:
+            short = dig(client, address, "+short", kind, "www.example.test")
+            assert short.strip() == record, short
+        full = dig(client, address, "www.example.test")
+        assert "status: NOERROR" in full and "EDNS: version: 0" in full, full
+        assert "WARNING" not in full and "Warning" not in full, full
+        for words, status, section in (
+                (["SOA", "example.test"], "NOERROR", "ANSWER: 1, AUTHORITY: 0"),
+                (["TXT", "www.EXAMPLE.test"], "NOERROR", "ANSWER: 0, AUTHORITY: 1"),
+                (["nothing.example.test"], "NXDOMAIN", "ANSWER: 0, AUTHORITY: 1"),
+                (["www.example.net"], "REFUSED", "ANSWER: 0, AUTHORITY: 0"),
+                (["+edns=1", "+noednsneg", "www.example.test"], "BADVERS", "ANSWER: 0"),
+                (["+opcode=NOTIFY", "www.example.test"], "NOTIMP", "ANSWER: 0")):
+            answer = dig(client, address, *words)
+            assert f"status: {status}" in answer and section in answer, answer
+
+
+def check_curl(client):
+    digest = hashlib.sha256(megabyte()).hexdigest()
+    for address, _ in FAMILIES:
+        page = client.run("curl", "-sS", "-g", "-m", "30", url(address, "/"))
+        assert "came through berthd" in page.stdout, page.stdout
+        body = client.run("curl", "-sS", "-g", "-m", "30", "-o", "-", url(address, "/1m"),
+                          text=False).stdout
+        assert len(body) == MEGABYTE and hashlib.sha256(body).hexdigest() == digest, len(body)
+        status = client.run("curl", "-sS", "-g", "-m", "30", "-o", "/dev/null", "-w",
+                            "%{http_code}", url(address, "/missing"))
+        assert status.stdout == "404", status.stdout
+
+
+def check_closed(daemon, client):
+    """Closed ports are refused at once, in the words of each protocol."""
+    before = daemon.ctl("stats")["counters"]["rejected"]
+    for address, family in FAMILIES:
+        with client.socket(family, socket.SOCK_STREAM) as s:
+            assert s.connect_ex((address, 81)) == 111, "no RST"
+        with client.socket(family, socket.SOCK_DGRAM) as s:
+            s.connect((address, 82))
+            s.send(b"knock")
+            try:
+                s.recv(1)
+            except ConnectionRefusedError:
+                continue
+            raise AssertionError("no port unreachable")
+    assert daemon.ctl("stats")["counters"]["rejected"] == before + 4
+    knocked = {(c["proto"], c["port"]) for c in daemon.ctl("drops")["closed_ports"]}
+    assert {("tcp", 81), ("udp", 82)} <= knocked, knocked
+
+
+def web_flow(daemon, address):
+    """The flow of a curl that runs."""
+    flows = daemon.ctl("flows", "--proto", "tcp", "--port", "80")["flows"]
+    return next((f for f in flows if f["reply"]["address"] == address and
+                 f["port"] == "http" and f["state"] == "established" and
+                 f["reply"]["packets"] > 3), None)
+
+
+def check_death(daemon, client, dns):
+    """A killed application takes nobody along, and a new one takes its place."""
+    curls = [client.start("curl", "-sS", "-g", "-m", "50", "--limit-rate", "300k", "-o",
+                          "/dev/null", url(address, "/1m")) for address, _ in FAMILIES]
+    for address, _ in FAMILIES:
+        wait_for(lambda: web_flow(daemon, address), f"the flow of curl to {address}")
+    dns.kill()
+    wait_for(lambda: all(p["name"] != "dns" for p in daemon.ctl("ports")["ports"]),
+             "the dead application's port to go")
+    lost = client.run("dig", f"@{IPV4}", "+tries=1", "+time=1", "www.example.test", check=False)
+    assert lost.returncode != 0, lost.stdout
+    check_echo(client)
+    dns = Application(daemon, "dns", identities=["udp/*:domain"])
+    check_dig(client)
+    for curl in curls:
+        errors = curl.communicate()[1]
+        assert curl.returncode == 0, errors
+    return dns
 
 
 def main():
-    if INSIDE not in os.environ:
-        enter()
-    # PR_SET_PDEATHSIG, SIGKILL: what this script starts does not outlive it.
-    ctypes.CDLL(None).prctl(1, 9)
-    holder, client = network()
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    nics = (f"  - name: wire\n    interface: vberth\n    queues: {len(cores)}\n"
-            '    addresses: [198.51.100.2/24, "2001:db8:5::2/64"]\n')
-    extra = (f"workers: {{cores: {cores}}}\nflows: {{capacity: 16384}}\nunmatched: reject\n"
-             "memory: {mode: ordinary}\n")
-    try:
-        with Daemon(nics, extra) as daemon:
-            check_clients(daemon, client)
-    finally:
-        holder.kill()
-        holder.wait()
+    enter("ping", "nc", "dig", "curl")
+    client = network()
+    with Daemon(*configuration("unmatched: reject\n")) as daemon:
+        echo = Application(daemon, "echo", identities=["udp/*:echo"])
+        dns = Application(daemon, "dns", identities=["udp/*:domain"])
+        http = Application(daemon, "http", identities=["tcp/*:http"])
+        check_ping(client)
+        check_echo(client)
+        check_dig(client)
+        check_curl(client)
+        check_closed(daemon, client)
+        dns = check_death(daemon, client, dns)
+        for app in (echo, dns, http):
+            assert "answered" in app.stop()
+        daemon.conserved()
 
 
 main()

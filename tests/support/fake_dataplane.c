@@ -131,6 +131,18 @@ dataplane_worker_info(const struct dataplane *dp, uint16_t worker, struct worker
 	*out = (struct worker_info){ .core = worker, .queues = 1, .flows = fake.flows_count };
 }
 
+bool
+dataplane_stage_cycles(const struct dataplane *dp, uint16_t worker, unsigned stage,
+		       const char **name, uint64_t *cycles)
+{
+	(void)dp;
+	(void)worker;
+	(void)stage;
+	(void)name;
+	(void)cycles;
+	return false;
+}
+
 int
 dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out)
 {

@@ -28,7 +28,9 @@ static inline void
 frame_put(struct frame *f, const void *data, uint32_t bytes)
 {
 	assert(f->length + bytes <= sizeof(f->bytes));
-	memcpy(f->bytes + f->length, data, bytes);
+	/* No data comes as NULL, which memcpy() may not be given (C17 7.24.1). */
+	if (bytes > 0)
+		memcpy(f->bytes + f->length, data, bytes);
 	f->length += bytes;
 }
 

@@ -573,6 +573,35 @@ Test(worker, resolves_the_next_hop)
 	fixture_end(f);
 }
 
+/* Goal: an application that sends to a host that does not answer fills its own share of the waiting
+ * room, not that of others. */
+Test(worker, shares_the_waiting_room)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame q = udp4(5000, 53, 40);
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	rule(f, "udp/198.51.100.2:53", 0);
+	publish(f, true, 2);
+	answer_of(&q, ip, &bytes);
+	memcpy(ip + 16, "\xc6\x33\x64\x09", 4);
+	for (unsigned i = 0; i < HELD_APP_MAX + 5; i++)
+		app_send(f, 0, ip, bytes);
+	poll_all(f);
+	cr_expect(eq(u16, f->dp->workers[0]->held_count, HELD_APP_MAX));
+	cr_expect(eq(u64, dropped(f, DROP_NEIGHBOUR_WAIT_FULL), 5));
+
+	f->app.dp.id = APP + 1; /* another application now owns the port */
+	f->port[0].dp.app = APP + 1;
+	app_send(f, 0, ip, bytes);
+	poll_all(f);
+	cr_expect(eq(u16, f->dp->workers[0]->held_count, HELD_APP_MAX + 1));
+	cr_expect(eq(u64, dropped(f, DROP_NEIGHBOUR_WAIT_FULL), 5));
+	fixture_end(f);
+}
+
 /* Goal: a send to an address of ours reaches the application bound there, and both directions share
  * one flow. */
 Test(worker, delivers_between_local_ports)
