@@ -34,6 +34,8 @@ struct contender {
 	void *(*create)(uint32_t flows, uint8_t family);
 	void (*destroy)(void *table);
 	uint64_t (*bytes)(const void *table); /* states of the parallel array included */
+	/* Of these, what no packet needs: NULL: nothing. */
+	uint64_t (*spare_bytes)(const void *table);
 
 	/* How many of the keys it took, or had. */
 	uint32_t (*insert)(void *table, const struct keys *k);

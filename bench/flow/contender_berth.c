@@ -57,6 +57,15 @@ berth_bytes(const void *table)
 	return flow_table_bytes(b->capacity);
 }
 
+/* The second lines: port and way back, which packets touch now and then. */
+static uint64_t
+berth_spare_bytes(const void *table)
+{
+	const struct berth *b = table;
+
+	return flow_slots(b->t) * sizeof(struct flow_detail);
+}
+
 static inline void
 find_burst(const struct berth *b, const struct keys *k, uint32_t at, uint32_t indices[BURST])
 {
@@ -357,6 +366,7 @@ const struct contender contender_berth = {
 	.create = berth_create,
 	.destroy = berth_destroy,
 	.bytes = berth_bytes,
+	.spare_bytes = berth_spare_bytes,
 	.insert = berth_insert,
 	.remove = berth_remove,
 	.lookup = berth_lookup,
@@ -372,6 +382,7 @@ const struct contender contender_carried = {
 	.create = berth_create,
 	.destroy = berth_destroy,
 	.bytes = berth_bytes,
+	.spare_bytes = berth_spare_bytes,
 	.insert = berth_insert,
 	.remove = berth_remove,
 	.lookup = carried_lookup,

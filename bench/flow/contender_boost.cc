@@ -211,6 +211,7 @@ extern "C" const contender contender_boost = {
 	[](const void *t) -> uint64_t {
 		return allocated_bytes + static_cast<const table *>(t)->flows * sizeof(state);
 	},
+	nullptr,
 	[](void *t, const keys *k) { return of(t)->insert(k); },
 	[](void *t, const keys *k) { return of(t)->remove(k); },
 	[](void *t, const keys *k) { return of(t)->lookup(k); },

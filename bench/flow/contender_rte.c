@@ -39,11 +39,10 @@ heap_bytes(uint32_t entries, uint32_t key_bytes)
 	return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
-static void *
-create(uint32_t flows, uint8_t family, uint8_t flags)
+static struct rte *
+create(uint32_t flows, uint32_t key_bytes, uint8_t flags)
 {
 	static unsigned tables;
-	const uint32_t key_bytes = family == FAMILY_IPV4 ? COMPACT_BYTES_IPV4 : COMPACT_BYTES_IPV6;
 	const uint32_t entries = flows + LIMBO_SLOTS;
 	struct rte *r = calloc(1, sizeof(*r));
 
