@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "control/eal.h"
+#include "dataplane/dataplane.h"
 
 #define CAPABILITY_NET_ADMIN 12
 #define CAPABILITY_NET_RAW   13
@@ -60,6 +61,33 @@ has_capability(const struct preflight *p, unsigned capability)
 	return read_number(p, "/proc/self/status", "CapEff:", 16) >> capability & 1;
 }
 
+/* MiB of ordinary pages that may still be had. */
+static unsigned long long
+available_megabytes(const struct preflight *p)
+{
+	return read_number(p, "/proc/meminfo", "MemAvailable:", 10) >> 10;
+}
+
+/* The flow tables take ordinary pages (large ones where the kernel has them), beside what EAL
+ * takes; all of them are present from the start. */
+static void
+check_flow_tables(struct preflight *p, bool hugepages)
+{
+	const struct config *c = p->config;
+	const unsigned long long needed =
+		(c->workers_count * flow_table_bytes(c->flows_capacity)) >> 20;
+	const unsigned long long available = available_megabytes(p);
+	const unsigned long long others = hugepages ? 0 : eal_megabytes(c, false);
+
+	if (needed + others <= available)
+		return;
+	p->missing++;
+	fprintf(p->errors,
+		"berthd: the flow tables need %llu MiB for %u flows of each worker, but %llu MiB "
+		"are available, %llu of them for buffers: lower flows.capacity or workers\n",
+		needed, c->flows_capacity, available, others);
+}
+
 static void
 check_memory(struct preflight *p, bool *hugepages)
 {
@@ -69,8 +97,7 @@ check_memory(struct preflight *p, bool *hugepages)
 		read_number(p, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "", 10);
 	const unsigned long long free_1g = read_number(
 		p, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "", 10);
-	const unsigned long long available =
-		read_number(p, "/proc/meminfo", "MemAvailable:", 10) >> 10;
+	const unsigned long long available = available_megabytes(p);
 	const bool enough = free_2m * 2 + free_1g * 1024 >= needed;
 
 	*hugepages = enough && p->config->memory.mode != CONFIG_MEMORY_ORDINARY;
@@ -220,6 +247,7 @@ eal_preflight(const struct config *config, const char *root, FILE *errors, bool 
 	struct preflight p = { .config = config, .root = root, .errors = errors };
 
 	check_memory(&p, hugepages);
+	check_flow_tables(&p, *hugepages);
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		check_nic(&p, &config->nics[i]);
 	check_kernel_port(&p);

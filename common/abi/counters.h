@@ -127,7 +127,7 @@ extern const char *const drop_sources[DROP_COUNT];
 struct counter_totals {
 	uint64_t counters[COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
-	uint64_t held; /* packets inside berthd now: handed over, or waiting for a neighbour */
+	uint64_t held; /* packets inside berthd now: handed over, looked up, or without a neighbour */
 };
 
 /* received + originated. */

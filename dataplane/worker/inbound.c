@@ -5,6 +5,10 @@
 #include "dataplane/respond/respond.h"
 #include "dataplane/worker/worker.h"
 
+/* A receive of so many says that more is waiting: then the lookup of its burst is carried on while
+ * the next ones come. Fewer are worked off at once. */
+#define CARRY_MIN  32
+
 #define KERNEL_NIC 0 /* the kernel port stands on the first nic's network */
 
 /* Whether the kernel may want what we refuse for this reason: sound packets that nobody here
@@ -332,12 +336,10 @@ track(struct worker *w, const struct burst *b)
 				      rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *) + 6);
 }
 
-void
-inbound_flow(struct worker *w, struct burst *b)
+/* What follows the lookup, for all packets of the burst. */
+static void
+flow_found(struct worker *w, struct burst *b)
 {
-	if (b->n == 0)
-		return;
-	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
 	flow_insert_prefetch(w->flows, b->hashes, b->flows, b->n);
 	profile_mark(w, STAGE_FLOW);
 	bind(w, b);
@@ -352,6 +354,52 @@ inbound_flow(struct worker *w, struct burst *b)
 	profile_mark(w, STAGE_FREE);
 }
 
+void
+inbound_flow(struct worker *w, struct burst *b)
+{
+	if (b->n == 0)
+		return;
+	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	flow_found(w, b);
+}
+
+/* Moves the carried bursts on by a step, with the fresh one (or none, n = 0) behind them. Returns
+ * the packets of the one that came out. */
+static uint16_t
+carry(struct worker *w)
+{
+	struct carried *c = &w->carried;
+	struct burst *fresh = &c->bursts[c->fresh];
+	const unsigned oldest = (c->fresh + 1) % CARRIED, middle = (c->fresh + 2) % CARRIED;
+	struct burst *old = &c->bursts[oldest];
+	const uint16_t n = old->n;
+
+	c->batches[c->fresh] = (struct flow_batch){
+		.keys = fresh->keys, .hashes = fresh->hashes, .indices = fresh->flows, .n = fresh->n
+	};
+	flow_lookup_carry(w->flows, &c->batches[c->fresh], &c->batches[middle],
+			  &c->batches[oldest]);
+	count_held(&w->counters, (int64_t)fresh->n - n);
+	c->packets = (uint16_t)(c->packets + fresh->n - n);
+	if (n > 0)
+		flow_found(w, old);
+	old->n = 0;
+	c->batches[oldest].n = 0;
+	c->fresh = oldest;
+	return n;
+}
+
+uint16_t
+inbound_drain(struct worker *w)
+{
+	uint16_t total = 0;
+
+	while (!w->carried.fed && w->carried.packets > 0)
+		total = (uint16_t)(total + carry(w));
+	w->carried.fed = false;
+	return total;
+}
+
 /* The kernel port's own queue: what the kernel sends goes out as it is. */
 static void
 forward(struct worker *w, struct burst *b)
@@ -363,7 +411,7 @@ forward(struct worker *w, struct burst *b)
 uint16_t
 inbound_poll(struct worker *w, const struct rx_queue *q)
 {
-	struct burst *b = &w->burst;
+	struct burst *b = &w->carried.bursts[w->carried.fresh];
 	uint16_t received;
 
 	profile_mark(w, STAGE_LOOP);
@@ -375,6 +423,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	b->n = received;
 	if (q->nic == w->dp->nics_count) {
 		forward(w, b);
+		b->n = 0;
 		return received;
 	}
 	parse(w, q, b);
@@ -384,6 +433,14 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	burst_keys(b, &w->dp->secret);
 	handover_foreign(w, b, HANDOVER_INBOUND);
 	profile_mark(w, STAGE_KEY);
-	inbound_flow(w, b);
+	if (received >= CARRY_MIN) {
+		carry(w);
+		w->carried.fed = true;
+	} else if (w->carried.packets > 0) {
+		carry(w); /* behind those that came before */
+	} else {
+		inbound_flow(w, b);
+		b->n = 0;
+	}
 	return received;
 }
