@@ -243,11 +243,12 @@ def ratio_rows(figures):
         best = [r for r in (ratios[0], ratios[2]) if r is not None]
         if not best:
             continue
-        reached = "yes" if ratios[0] and ratios[0] >= least else (
-            "carried over" if max(best) >= least else "no")
+        reached = [how for how, r in (("each burst", ratios[0]), ("carried over", ratios[2]))
+                   if r is not None and r >= least]
+        reached = "yes" if len(reached) == len(best) else "".join(reached) or "no"
         rows.append([name, f"{least:.1f}x", *(f"{r:.2f}x" if r else "" for r in ratios), reached])
-    return table(["", "wanted", "berth", "berth, to 40 B keys", "carried over",
-                  "carried over, to 40 B keys", "reached"], rows)
+    return table(["", "wanted", "each burst", "the same, to 40 B keys", "carried over",
+                  "the same, to 40 B keys", "reached"], rows)
 
 
 def yes(value):
@@ -295,8 +296,8 @@ def other_rows(figures):
 
 def body(figures, made):
     c = figures.conditions
-    out = [f"{c['processor']}, cycle counter {c['cycles_per_ns']:.2f} GHz, core {c['core']}; bursts "
-           f"of {c['burst']}; {c['rounds']} rounds; {c['huge_percent']} % or more of tables and "
+    out = [f"{c['processor']}, cycle counter {c['cycles_per_ns']:.2f} GHz, core {c['core']}; "
+           f"bursts of {c['burst']}; {c['rounds']} rounds; {c['huge_percent']} % or more of tables and "
            f"keys in 2 MiB pages; wrong results: {figures.wrong}.", "",
            "## Targets", "", "Times as fast as `rte_hash` LF, of medians of the same rounds:", "",
            *ratio_rows(figures), *other_rows(figures), "## Drawings", ""]
@@ -306,8 +307,8 @@ def body(figures, made):
             *churn_table(figures),
             *plain_table(figures, "beside", "One reader and one writer, million per second, and "
                          "per cent:"),
-            *plain_table(figures, "collide", "Keys chosen without the secret, ns per key, per cent, "
-                         "and how many a table takes:"),
+            *plain_table(figures, "collide", "Keys chosen without the secret, ns per key, per "
+                         "cent, and how many a table takes:"),
             *plain_table(figures, "scale", "One shard per core, million keys per second:"),
             *plain_table(figures, "cost", "Memory (bytes per flow), walks and full tables (ns):"),
             *plain_table(figures, "worst", "Single inserts from an empty table to a full one, ns:")]
