@@ -297,8 +297,8 @@ def other_rows(figures):
 def body(figures, made):
     c = figures.conditions
     out = [f"{c['processor']}, cycle counter {c['cycles_per_ns']:.2f} GHz, core {c['core']}; "
-           f"bursts of {c['burst']}; {c['rounds']} rounds; {c['huge_percent']} % or more of tables and "
-           f"keys in 2 MiB pages; wrong results: {figures.wrong}.", "",
+           f"bursts of {c['burst']}; {c['rounds']} rounds; {c['huge_percent']} % or more of tables "
+           f"and keys in 2 MiB pages; wrong results: {figures.wrong}.", "",
            "## Targets", "", "Times as fast as `rte_hash` LF, of medians of the same rounds:", "",
            *ratio_rows(figures), *other_rows(figures), "## Drawings", ""]
     for name, title in made:
