@@ -65,7 +65,7 @@ def quoted(text):
 
 
 def draw(path, title, unit, commands):
-    script = ["set terminal svg size 820,460 font 'sans,12' background 'white'",
+    script = ["set terminal svg noenhanced size 820,460 font 'sans,12' background 'white'",
               f"set output {quoted(path)}", f"set title {quoted(title)}",
               f"set ylabel {quoted(unit)}", "set grid ytics", "set key outside right top",
               "set yrange [0:*]", *commands]
@@ -74,7 +74,7 @@ def draw(path, title, unit, commands):
 
 def draw_lines(path, title, unit, series):
     """series: name -> [(x, median, least, most)]; flows on the x axis."""
-    series = {name: points for name, points in series.items() if points}
+    series = {name: points for name, points in series.items() if len(points) > 1}
     if not series:
         return False
     commands = ["set logscale x", "set xlabel 'flows'", "set format x '%.0s%c'"]
@@ -139,16 +139,17 @@ def drawings(figures, folder):
         draw_lines(path("flow-churn.svg"), "Delete and insert, IPv4", "ns per pair",
                    over_sizes(figures, "churn", "delete and insert")))
     for section, name, title, unit, keep in (
-            ("beside", "flow-beside.svg", "One reader beside one writer, 1M flows",
+            ("beside", "flow-beside.svg", "One reader beside one writer",
              "million keys per second", lambda w: w.startswith("reader") and "loss" not in w),
-            ("scale", "flow-scale.svg", "Lookup and update, one shard of 1M flows per core",
+            ("scale", "flow-scale.svg", "Lookup and update, one shard per core",
              "million keys per second", lambda w: True),
-            ("collide", "flow-collide.svg", "Keys chosen without the secret, 1M flows",
+            ("collide", "flow-collide.svg", "Keys chosen without the secret",
              "ns per key", lambda w: "rate" not in w and "taken" not in w),
-            ("worst", "flow-worst.svg", "One insert, filling an empty table to 1M flows", "ns",
+            ("worst", "flow-worst.svg", "One insert, from an empty table to a full one", "ns",
              lambda w: True)):
         flows = 1000000 if 1000000 in figures.sizes(section) else max(figures.sizes(section),
                                                                       default=0)
+        title = f"{title}, {size_text(flows)} flows"
         works = [w for w in figures.works(section) if keep(w)]
         names = [c for c in figures.contenders(section)
                  if any(figures.get(section, flows, w, c) for w in works)]
