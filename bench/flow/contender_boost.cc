@@ -7,7 +7,8 @@
 #include "bench/flow/contender.h"
 #include "bench/flow/pages.h"
 
-namespace {
+namespace
+{
 
 template <unsigned BYTES> struct key_bytes {
 	unsigned char bytes[BYTES];
@@ -26,7 +27,10 @@ template <unsigned BYTES> struct hasher {
 	{
 		return keys_hash(k.bytes, BYTES);
 	}
-	size_t operator()(const wanted<BYTES> &w) const { return w.hash; }
+	size_t operator()(const wanted<BYTES> &w) const
+	{
+		return w.hash;
+	}
 };
 
 template <unsigned BYTES> struct equal {
@@ -51,7 +55,9 @@ uint64_t allocated_bytes;
 template <class T> struct page_allocator {
 	using value_type = T;
 	page_allocator() = default;
-	template <class U> page_allocator(const page_allocator<U> &) {}
+	template <class U> page_allocator(const page_allocator<U> &)
+	{
+	}
 	T *allocate(size_t n)
 	{
 		allocated_bytes += n * sizeof(T);
@@ -62,14 +68,23 @@ template <class T> struct page_allocator {
 		allocated_bytes -= n * sizeof(T);
 		pages_unmap(memory);
 	}
-	bool operator==(const page_allocator &) const { return true; }
-	bool operator!=(const page_allocator &) const { return false; }
+	bool operator==(const page_allocator &) const
+	{
+		return true;
+	}
+	bool operator!=(const page_allocator &) const
+	{
+		return false;
+	}
 };
 
 struct table {
 	uint32_t flows;
 	state *states;
-	virtual ~table() { pages_unmap(states); }
+	virtual ~table()
+	{
+		pages_unmap(states);
+	}
 	virtual uint32_t insert(const keys *k) = 0;
 	virtual uint32_t remove(const keys *k) = 0;
 	virtual uint32_t lookup(const keys *k) = 0;

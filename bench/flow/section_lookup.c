@@ -36,7 +36,6 @@ struct stream {
 	struct keys keys;
 	struct keys halves[2];
 	uint32_t hits[2]; /* how many there should be in each half */
-	uint32_t measured;
 	uint64_t wrong;
 };
 
