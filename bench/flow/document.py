@@ -35,7 +35,8 @@ class Figures:
                 run = json.load(f)
             self.wrong += run["wrong"]
             huge = min(run["conditions"]["huge_percent"], self.conditions.get("huge_percent", 100))
-            self.conditions = {**run["conditions"], "huge_percent": huge}
+            rounds = self.conditions.get("rounds", set()) | {run["conditions"]["rounds"]}
+            self.conditions = {**run["conditions"], "huge_percent": huge, "rounds": rounds}
             for f in run["figures"]:
                 self.figures[f["section"], f["flows"], f["family"], f["work"],
                              f["contender"]] = f
@@ -298,7 +299,7 @@ def other_rows(figures):
 def body(figures, made):
     c = figures.conditions
     out = [f"{c['processor']}, cycle counter {c['cycles_per_ns']:.2f} GHz, core {c['core']}; "
-           f"bursts of {c['burst']}; {c['rounds']} rounds; {c['huge_percent']} % or more of tables "
+           f"bursts of {c['burst']}; {' or '.join(map(str, sorted(c['rounds'])))} rounds; {c['huge_percent']} % or more of tables "
            f"and keys in 2 MiB pages; wrong results: {figures.wrong}.", "",
            "## Targets", "", "Times as fast as `rte_hash` LF, of medians of the same rounds:", "",
            *ratio_rows(figures), *other_rows(figures), "## Drawings", ""]
