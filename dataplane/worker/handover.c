@@ -143,13 +143,6 @@ handover_drain(struct dataplane *dp)
 				worker_drop(w, m, DROP_SHUTDOWN);
 			}
 		}
-		for (unsigned c = 0; c < CARRIED; c++) {
-			const struct burst *b = &w->carried.bursts[c];
-
-			count_held(&w->counters, -(int64_t)b->n);
-			for (uint16_t i = 0; i < b->n; i++)
-				worker_drop(w, b->mbufs[i], DROP_SHUTDOWN);
-		}
 		for (uint16_t i = 0; i < w->held_count; i++) {
 			count_held(&w->counters, -1);
 			worker_drop(w, w->held[i].mbuf, DROP_SHUTDOWN);

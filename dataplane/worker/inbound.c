@@ -6,10 +6,6 @@
 #include "dataplane/respond/respond.h"
 #include "dataplane/worker/worker.h"
 
-/* A receive of so many says that more is waiting: then the lookup of its burst is carried on while
- * the next ones come. Fewer are worked off at once. */
-#define CARRY_MIN  32
-
 #define KERNEL_NIC 0 /* the kernel port stands on the first nic's network */
 
 /* Whether the kernel may want what we refuse for this reason: sound packets that nobody here
@@ -353,10 +349,12 @@ track(struct worker *w, const struct burst *b)
 				      way_back(b, i));
 }
 
-/* What follows the lookup, for all packets of the burst. */
-static void
-flow_found(struct worker *w, struct burst *b)
+void
+inbound_flow(struct worker *w, struct burst *b)
 {
+	if (b->n == 0)
+		return;
+	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
 	flow_insert_prefetch(w->flows, b->hashes, b->flows, b->n);
 	profile_mark(w, STAGE_FLOW);
 	bind(w, b);
@@ -371,68 +369,6 @@ flow_found(struct worker *w, struct burst *b)
 	profile_mark(w, STAGE_FREE);
 }
 
-void
-inbound_flow(struct worker *w, struct burst *b)
-{
-	if (b->n == 0)
-		return;
-	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
-	flow_found(w, b);
-}
-
-/* Moves the carried bursts on by a step, with the fresh one (or none, n = 0) behind them. Returns
- * the packets of the one that came out. */
-static uint16_t
-carry(struct worker *w)
-{
-	struct carried *c = &w->carried;
-	struct burst *fresh = &c->bursts[c->fresh];
-	const unsigned oldest = (c->fresh + 1) % CARRIED, middle = (c->fresh + 2) % CARRIED;
-	struct burst *old = &c->bursts[oldest];
-	const uint16_t n = old->n;
-
-	c->batches[c->fresh] = (struct flow_batch){
-		.keys = fresh->keys, .hashes = fresh->hashes, .indices = fresh->flows, .n = fresh->n
-	};
-	flow_lookup_carry(w->flows, &c->batches[c->fresh], &c->batches[middle],
-			  &c->batches[oldest]);
-	count_held(&w->counters, (int64_t)fresh->n - n);
-	c->packets = (uint16_t)(c->packets + fresh->n - n);
-	if (n > 0)
-		flow_found(w, old);
-	old->n = 0;
-	c->batches[oldest].n = 0;
-	c->fresh = oldest;
-	return n;
-}
-
-/* Takes the fresh burst on from the flow stage: beside the next ones when more is waiting, behind
- * those that came before, or at once. */
-static void
-take_fresh(struct worker *w, bool more)
-{
-	struct burst *b = &w->carried.bursts[w->carried.fresh];
-
-	w->carried.fed |= more;
-	if (more || w->carried.packets > 0) {
-		carry(w);
-		return;
-	}
-	inbound_flow(w, b);
-	b->n = 0;
-}
-
-uint16_t
-inbound_drain(struct worker *w)
-{
-	uint16_t total = 0;
-
-	while (!w->carried.fed && w->carried.packets > 0)
-		total = (uint16_t)(total + carry(w));
-	w->carried.fed = false;
-	return total;
-}
-
 /* The kernel port's own queue: what the kernel sends goes out as it is. */
 static void
 forward(struct worker *w, struct burst *b)
@@ -445,7 +381,7 @@ uint16_t
 inbound_poll(struct worker *w, const struct rx_queue *q)
 {
 	struct rte_mbuf *fragments[BURST_MAX];
-	struct burst *b = &w->carried.bursts[w->carried.fresh];
+	struct burst *b = &w->burst;
 	uint16_t received, fragments_count;
 
 	profile_mark(w, STAGE_LOOP);
@@ -457,7 +393,6 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	b->n = received;
 	if (q->nic == w->dp->nics_count) {
 		forward(w, b);
-		b->n = 0;
 		return received;
 	}
 	inbound_parse(w, q, b);
@@ -468,7 +403,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	burst_keys(b, &w->dp->secret);
 	handover_foreign(w, b, HANDOVER_INBOUND);
 	profile_mark(w, STAGE_KEY);
-	take_fresh(w, received >= CARRY_MIN);
+	inbound_flow(w, b);
 	if (fragments_count > 0)
 		fragments_take(w, fragments, fragments_count);
 	return received;

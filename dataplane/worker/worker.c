@@ -58,7 +58,6 @@ worker_poll(struct worker *w)
 	poll_begin(w);
 	for (uint16_t q = 0; q < w->rx_count; q++)
 		work += inbound_poll(w, &w->rx[q]);
-	work += inbound_drain(w);
 	work += handover_poll(w);
 	work += outbound_poll(w);
 	if (w->id == 0)

@@ -56,17 +56,6 @@ struct handover_out {
 
 enum worker_state { WORKER_CREATED, WORKER_RUNNING, WORKER_STOPPED };
 
-/* Bursts of the wire whose lookup is carried on beside those of the next (flow_lookup_carry). Their
- * packets count as held in between. */
-#define CARRIED 3u
-struct carried {
-	struct burst bursts[CARRIED];
-	struct flow_batch batches[CARRIED];
-	unsigned fresh;   /* place of the next one; the one after it is the oldest */
-	uint16_t packets; /* in all of them */
-	bool fed;         /* this poll brought enough to go on */
-};
-
 struct worker {
 	struct dataplane *dp;
 	uint16_t id;
@@ -104,7 +93,6 @@ struct worker {
 	uint32_t idle_polls;
 
 	struct burst burst;
-	struct carried carried;
 #ifdef BERTH_PROFILE
 	struct profile profile;
 #endif
@@ -172,8 +160,6 @@ void inbound_parse(struct worker *w, const struct rx_queue *q, struct burst *b);
 
 /* inbound.c: one burst of a rx queue, from frames to rings. Returns the packets received. */
 uint16_t inbound_poll(struct worker *w, const struct rx_queue *q);
-/* Ends what is carried on, unless this poll's queues were full. Returns the packets. */
-uint16_t inbound_drain(struct worker *w);
 /* Drops what the parse stage refused, unless the kernel port is there for it. */
 void inbound_refused(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum drop_reason reason);
 /* From the flow stage on, for w->burst with packets of the wire that this worker owns. */
