@@ -70,7 +70,7 @@ struct flow_detail {
 	_Atomic uint32_t binding[2]; /* per side, as port[]; 0: none */
 	_Atomic uint32_t epoch;      /* of the bindings that port[] was decided under */
 	_Atomic uint32_t first_ms;
-	_Atomic uint16_t link; /* index of the link a packet came by lately; LINK_NONE: none yet */
+	_Atomic uint16_t link; /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	uint8_t peer_mac[6];   /* who sent us that packet; control does not read it */
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");
