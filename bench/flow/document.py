@@ -299,8 +299,9 @@ def other_rows(figures):
 def body(figures, made):
     c = figures.conditions
     out = [f"{c['processor']}, cycle counter {c['cycles_per_ns']:.2f} GHz, core {c['core']}; "
-           f"bursts of {c['burst']}; {' or '.join(map(str, sorted(c['rounds'])))} rounds; {c['huge_percent']} % or more of tables "
-           f"and keys in 2 MiB pages; wrong results: {figures.wrong}.", "",
+           f"bursts of {c['burst']}; {' or '.join(map(str, sorted(c['rounds'])))} rounds; "
+           f"{c['huge_percent']} % or more of tables and keys in 2 MiB pages; "
+           f"wrong results: {figures.wrong}.", "",
            "## Targets", "", "Times as fast as `rte_hash` LF, of medians of the same rounds:", "",
            *ratio_rows(figures), *other_rows(figures), "## Drawings", ""]
     for name, title in made:
