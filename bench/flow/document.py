@@ -268,7 +268,7 @@ def other_rows(figures):
         share = ratio(figures, "lookup", million, UPDATE, c, LINE)
         if share:
             add(f"lookup and update, 1M, {c}", "60 % of one line's read-modify-write",
-                f"{100 * share:.0f} %", yes(share >= 0.6))
+                f"{100 * share:.1f} %", yes(share >= 0.6))
     loss = figures.get("beside", million, "reader's loss, same table", BERTH)
     if loss:
         add("reader beside a writer flat out, 1M", "loses under 10 %", f"{spread(loss)} %",
