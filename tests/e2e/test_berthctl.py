@@ -8,6 +8,7 @@
 #                                             berthctl
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -80,8 +81,8 @@ class Ctl:
     def __init__(self, daemon):
         self.socket = daemon.control_socket
 
-    def run(self, *words, want=OK, **more):
-        r = subprocess.run([BERTHCTL, "--socket", self.socket, *words], capture_output=True,
+    def run(self, *words, want=OK, program=BERTHCTL, **more):
+        r = subprocess.run([program, "--socket", self.socket, *words], capture_output=True,
                            text=True, timeout=60, **more)
         sound(r.returncode, r.stderr)
         assert r.returncode == want, (words, r)
@@ -136,10 +137,12 @@ def check_refusals(ctl, daemon):
                   ["flows", "--address", "x"], ["drops", "--limit", "10001"]):
         ctl.run(*words, want=USAGE)
     if os.geteuid() == 0:
-        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        # A copy of the program that any user may run, wherever the build folder is.
+        nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/",
+                  "program": shutil.copy(BERTHCTL, daemon.folder)}
+        os.chmod(daemon.folder, 0o711)
         ctl.run("status", want=DENIED, **nobody)
         # Whoever may open the socket may look, and no more.
-        os.chmod(daemon.folder, 0o711)
         os.chmod(daemon.control_socket, 0o666)
         ctl.run("status", **nobody)
         ctl.run("bind", "web", "udp/*:5000", want=DENIED, **nobody)
