@@ -19,6 +19,7 @@
 #include "control/commands.h"
 #include "control/console.h"
 #include "control/eal.h"
+#include "control/events.h"
 #include "control/listen.h"
 #include "control/neighbours.h"
 #include "control/notifier.h"
@@ -42,6 +43,7 @@ struct daemon {
 	struct notifier *notifier;
 	struct apps *apps;
 	struct neighbours *neighbours;
+	struct flow_events *flow_events;
 	struct command_context commands;
 	struct console *console;
 	struct event *tick, *poll, *terminate, *interrupt;
@@ -290,6 +292,20 @@ neighbours_stop(struct daemon *d)
 }
 
 static int
+flow_events_start(struct daemon *d)
+{
+	const int rc = flow_events_create(d->base, d->dp, &d->flow_events);
+
+	return rc == 0 ? 0 : fail("flow events cannot be kept", rc);
+}
+
+static void
+flow_events_stop(struct daemon *d)
+{
+	flow_events_destroy(d->flow_events);
+}
+
+static int
 console_start(struct daemon *d)
 {
 	int rc;
@@ -299,6 +315,7 @@ console_start(struct daemon *d)
 		.apps = d->apps,
 		.bindings = d->bindings,
 		.neighbours = d->neighbours,
+		.events = d->flow_events,
 		.version = BERTH_VERSION,
 		.memory = rte_eal_has_hugepages() ? "hugepages" : "ordinary",
 		.started_ms = clock_monotonic_ms(),
@@ -327,6 +344,7 @@ workers_stop(struct daemon *d)
 	uint64_t dropped = 0, in, out;
 
 	dataplane_stop(d->dp);
+	flow_events_finish(d->flow_events);
 	dataplane_totals(d->dp, &t);
 	for (unsigned i = DROP_NONE + 1; i < DROP_COUNT; i++)
 		dropped += t.drops[i];
@@ -419,6 +437,7 @@ static const struct {
 	{ notifier_begin, notifier_end },
 	{ apps_start, apps_stop },
 	{ neighbours_start, neighbours_stop },
+	{ flow_events_start, flow_events_stop },
 	{ console_start, console_stop },
 	{ events_start, events_stop },
 	{ workers_start, workers_stop },
