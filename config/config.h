@@ -93,6 +93,10 @@ struct config {
 		uint32_t tcp_opening, tcp_established, tcp_closing, udp_new, udp_stream, icmp;
 	} timeouts;
 
+	struct { /* per worker */
+		uint32_t timeout_ms, datagrams, held_packets, per_source;
+	} fragments;
+
 	enum config_unmatched_mode unmatched;
 	uint32_t reject_per_second; /* per worker */
 	bool responder;             /* answer ARP, neighbour solicitation and echo */

@@ -79,6 +79,23 @@ const struct table_key table_keys[] = {
 	  IN_CONFIG(timeouts.icmp),
 	  .help = "ICMP queries (RFC 5508: at least 60)." },
 
+	{ "fragments", TABLE_MAP,
+	  .help = "IP fragments on their way to their flows. At each limit the oldest give way." },
+	{ "fragments.timeout-ms", TABLE_NUMBER, 100, 120000, .standard = "60000",
+	  IN_CONFIG(fragments.timeout_ms),
+	  .help = "Milliseconds that the fragments of a datagram may take to come, from the first "
+		  "arrival on (RFC 8200: 60000; Linux takes 30000)." },
+	{ "fragments.datagrams", TABLE_NUMBER, 16, FRAGMENT_DATAGRAMS_MAX, .standard = "1024",
+	  IN_CONFIG(fragments.datagrams),
+	  .help = "Datagrams of which each worker knows fragments at once." },
+	{ "fragments.held-packets", TABLE_NUMBER, 16, FRAGMENT_HELD_MAX, .standard = "512",
+	  IN_CONFIG(fragments.held_packets),
+	  .help = "Fragments that each worker holds until the first one of their datagram comes. "
+		  "Each takes a packet buffer; memory.buffers on auto counts them." },
+	{ "fragments.per-source", TABLE_NUMBER, 1, FRAGMENT_DATAGRAMS_MAX, .standard = "64",
+	  IN_CONFIG(fragments.per_source),
+	  .help = "Datagrams, and likewise held fragments, of one sender." },
+
 	{ "nics", TABLE_MAPS, 1, NICS_MAX, .flags = TABLE_REQUIRED,
 	  .help = "The devices that berthd drives. The only key without a default." },
 	{ "nics[].name", TABLE_TEXT, 1, NAME_BYTES - 1, .pattern = NAME_PATTERN,

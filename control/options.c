@@ -68,6 +68,12 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 			.udp_stream_ms = config->timeouts.udp_stream * 1000,
 			.icmp_ms = config->timeouts.icmp * 1000,
 		},
+		.fragments = {
+			.timeout_ms = config->fragments.timeout_ms,
+			.datagrams = config->fragments.datagrams,
+			.held_packets = config->fragments.held_packets,
+			.per_source = config->fragments.per_source,
+		},
 	};
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);

@@ -55,7 +55,7 @@
 	X(SOURCE_INVALID, "source_invalid", "source address that no sender may have",              \
 	  "RFC 1122 3.2.1.3")                                                                      \
 	X(LAND, "land", "source and destination socket are the same", "RFC 4732")                  \
-	X(FRAGMENT, "fragment", "IP fragment", "RFC 791 3.2, RFC 8200 4.5")                        \
+	X(FRAGMENT, "fragment", "IP fragment sent by an application", "RFC 791 3.2, RFC 8200 4.5") \
 	X(TCP_TRUNCATED, "tcp_truncated", "datagram ends inside the TCP header", "RFC 9293 3.1")   \
 	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 5 or past the segment",       \
 	  "RFC 9293 3.1")                                                                          \
@@ -102,7 +102,61 @@
 	  "RFC 8200 4.2, RFC 8504 5.3")                                                            \
 	X(IPV6_ROUTING, "ipv6_routing", "routing header with segments left", "RFC 8200 4.4")       \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error quotes what its receiver cannot have sent",        \
-	  "RFC 1122 3.2.2, RFC 4443 2.4")
+	  "RFC 1122 3.2.2, RFC 4443 2.4")                                                          \
+	X(LLC, "llc", "802.3 frame with LLC, SNAP included", "IEEE 802.2, RFC 1042")               \
+	X(MPLS_STACK, "mpls_stack",                                                                \
+	  "more than eight MPLS labels, or one that is never on the wire", "RFC 3032 2.1")         \
+	X(MPLS_PAYLOAD, "mpls_payload", "MPLS that does not carry IP", "RFC 3032 2.2")             \
+	X(PPPOE_MALFORMED, "pppoe_malformed", "PPPoE header is wrong, or longer than its frame",   \
+	  "RFC 2516 4")                                                                            \
+	X(PPPOE_PROTOCOL, "pppoe_protocol", "PPP frame that does not carry IP", "RFC 2516 6")      \
+	X(TCP_OPTIONS, "tcp_options", "TCP option of illegal length", "RFC 9293 3.2")              \
+	X(UDPLITE_COVERAGE, "udplite_coverage",                                                    \
+	  "UDP-Lite coverage of 1 to 7 or past the datagram", "RFC 3828 3.1")                      \
+	X(UDPLITE_CHECKSUM, "udplite_checksum", "UDP-Lite checksum is wrong or zero",              \
+	  "RFC 3828 3.1")                                                                          \
+	X(SCTP_TRUNCATED, "sctp_truncated", "packet ends inside the SCTP header, or has no chunk", \
+	  "RFC 9260 3")                                                                            \
+	X(SCTP_CHECKSUM, "sctp_checksum", "SCTP CRC32c is wrong", "RFC 9260 6.8")                  \
+	X(SCTP_CHUNK, "sctp_chunk", "SCTP chunk length below 4 or past the packet",                \
+	  "RFC 9260 3.2")                                                                          \
+	X(SCTP_BUNDLE, "sctp_bundle", "SCTP chunk that must be alone is not", "RFC 9260 6.10")     \
+	X(SCTP_TAG, "sctp_tag", "verification tag 0 without INIT, or another with it",             \
+	  "RFC 9260 8.5.1")                                                                        \
+	X(FRAGMENT_HEADERS, "fragment_headers", "first fragment without all of its headers",       \
+	  "RFC 7112 5, RFC 1858 3")                                                                \
+	X(GRE_MALFORMED, "gre_malformed", "GRE header is short, of another version, or wrong",     \
+	  "RFC 2784 2")                                                                            \
+	X(VXLAN_MALFORMED, "vxlan_malformed", "VXLAN header is short or has no network id",        \
+	  "RFC 7348 5")                                                                            \
+	X(GENEVE_MALFORMED, "geneve_malformed",                                                    \
+	  "Geneve header is short, of another version, or has critical options", "RFC 8926 3.4")   \
+	X(GTPU_MALFORMED, "gtpu_malformed",                                                        \
+	  "GTP-U header is short, of another version, or past the datagram", "3GPP TS 29.281 5.1") \
+	X(TUNNEL_PAYLOAD, "tunnel_payload",                                                        \
+	  "tunnel that carries neither an IP packet nor a frame with one", "RFC 2784 2.4")         \
+	X(TUNNEL_UNKNOWN, "tunnel_unknown", "tunnel that no zone is configured for",               \
+	  "RFC 7348 4.1")                                                                          \
+	X(TX_TUNNEL, "tx_tunnel", "send into a tunnel, which berthd does not build", "")           \
+	X(FRAGMENT_LENGTH, "fragment_length",                                                      \
+	  "fragment is empty, or another follows and it ends at no multiple of 8", "RFC 8200 4.5") \
+	X(FRAGMENT_TOO_LONG, "fragment_too_long", "fragment ends past 65535 bytes of datagram",    \
+	  "RFC 791 3.2, RFC 8200 4.5")                                                             \
+	X(FRAGMENT_TINY, "fragment_tiny", "fragment that would write into the first one's header", \
+	  "RFC 1858, RFC 3128")                                                                    \
+	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "fragment that came before", "RFC 8200 4.5")   \
+	X(FRAGMENT_OVERLAP, "fragment_overlap",                                                    \
+	  "fragment of a datagram in which some overlap or disagree about its end", "RFC 5722 4")  \
+	X(FRAGMENT_TOO_MANY, "fragment_too_many", "fragment of a datagram in too many pieces", "") \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "the first fragment of its datagram did not come", \
+	  "RFC 1122 3.3.2, RFC 8200 4.5")                                                          \
+	X(FRAGMENT_TABLE_FULL, "fragment_table_full",                                              \
+	  "held fragment that gave way to one of a newer datagram", "")                            \
+	X(FRAGMENT_SOURCE_FULL, "fragment_source_full",                                            \
+	  "held fragment that gave way to a newer one of its sender", "")                          \
+	X(FRAGMENT_HELD_FULL, "fragment_held_full", "held fragment that gave way to a newer one",  \
+	  "")                                                                                      \
+	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "")
 
 enum counter {
 #define X(name, help) COUNTER_##name,
@@ -128,7 +182,8 @@ extern const char *const drop_sources[DROP_COUNT];
 struct counter_totals {
 	uint64_t counters[COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
-	uint64_t held; /* packets inside berthd now: handed over, or waiting for a neighbour */
+	uint64_t
+		held; /* packets inside berthd now: handed over, or waiting (neighbour, fragment) */
 };
 
 /* received + originated. */

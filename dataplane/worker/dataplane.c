@@ -27,13 +27,16 @@ say(const char *what, int error)
 static uint32_t
 buffers_needed(const struct dataplane_options *o)
 {
-	uint32_t n = o->workers * (BUFFERS_PER_WORKER + (o->workers - 1u) * HANDOVER_SLOTS);
+	uint32_t n = o->workers * (BUFFERS_PER_WORKER + o->fragments.held_packets +
+				   (o->workers - 1u) * HANDOVER_SLOTS);
 
 	if (o->buffers != 0)
 		return o->buffers;
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		n += o->nics[i].queues * (uint32_t)o->nics[i].rx_descriptors +
 		     o->workers * (uint32_t)o->nics[i].tx_descriptors;
+	if (o->kernel_device[0] != '\0')
+		n += o->workers * ((uint32_t)o->nics[0].rx_descriptors + o->nics[0].tx_descriptors);
 	return n;
 }
 
@@ -116,6 +119,20 @@ make_rings(struct dataplane *dp)
 }
 
 static int
+make_fragments(struct worker *w)
+{
+	const struct fragment_options *o = &w->dp->options.fragments;
+	const int error = fragment_table_create(o, &w->dp->secret, &w->fragments);
+
+	if (error != 0)
+		fprintf(stderr,
+			"berthd: no memory for %u datagrams in fragments (%" PRIu64
+			" KiB per worker): %s; lower fragments.datagrams\n",
+			o->datagrams, fragment_table_bytes(o) >> 10, strerror(-error));
+	return error;
+}
+
+static int
 make_worker(struct dataplane *dp, uint16_t id)
 {
 	const unsigned lcore = id + 1u;
@@ -145,7 +162,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 			"berthd: no memory for a flow table of %u entries (%" PRIu64
 			" MiB per worker): %s; lower flows.capacity\n",
 			table.capacity, flow_table_bytes(table.capacity) >> 20, strerror(-error));
-	return error;
+	return error != 0 ? error : make_fragments(w);
 }
 
 /* Gives each worker its queues: queue w of each nic, as far as there are so many. */
@@ -341,8 +358,10 @@ dataplane_destroy(struct dataplane *dp)
 			rte_ring_free(dp->handover[from][to]);
 		rte_ring_free(dp->events[from]);
 		rte_ring_free(dp->flow_events[from]);
-		if (dp->workers[from] != NULL)
+		if (dp->workers[from] != NULL) {
 			flow_table_destroy(dp->workers[from]->flows);
+			fragment_table_destroy(dp->workers[from]->fragments);
+		}
 		rte_free(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);

@@ -33,6 +33,16 @@ handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m)
 		flush_one(w, to);
 }
 
+/* Only the lines that hold something are written. */
+static void
+note_store(struct buffer_note *note, const struct burst *b, uint16_t i, enum handover_kind kind)
+{
+	packet_assign(&note->packet, &b->packets[i]);
+	note->link = b->links[i];
+	note->app = b->apps[i];
+	note->kind = (uint8_t)kind;
+}
+
 void
 handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind)
 {
@@ -47,10 +57,7 @@ handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind)
 			burst_move_keyed(b, i, kept++);
 			continue;
 		}
-		*buffer_note(b->mbufs[i]) = (struct buffer_note){ .packet = b->packets[i],
-								  .link = b->links[i],
-								  .app = b->apps[i],
-								  .kind = (uint8_t)kind };
+		note_store(buffer_note(b->mbufs[i]), b, i, kind);
 		handover_put(w, owner, b->mbufs[i]);
 	}
 	b->n = kept;
@@ -63,26 +70,14 @@ handover_flush(struct worker *w)
 		flush_one(w, to);
 }
 
-/* Appends a packet to the burst from the note that it carries. */
-static void
-burst_take(struct burst *b, struct rte_mbuf *m)
-{
-	const struct buffer_note *note = buffer_note(m);
-
-	b->mbufs[b->n] = m;
-	b->packets[b->n] = note->packet;
-	b->links[b->n] = note->link;
-	b->apps[b->n] = note->app;
-	b->n++;
-}
-
 /* Works through what one other worker passed on. All notes are read before any buffer moves on. */
 static void
 take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 {
-	struct rte_mbuf *sends[BURST_MAX];
+	struct rte_mbuf *sends[BURST_MAX], *fragments[BURST_MAX];
 	struct burst *b = &w->burst;
 	unsigned sends_count = 0;
+	uint16_t fragments_count = 0;
 
 	profile_mark(w, STAGE_LOOP);
 	b->n = 0;
@@ -93,6 +88,8 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 			tx_put(&w->tx[note->nic], mbufs[i], note->tx_class);
 		else if (note->kind == HANDOVER_SEND)
 			sends[sends_count++] = mbufs[i];
+		else if (note->kind == HANDOVER_FRAGMENT)
+			fragments[fragments_count++] = mbufs[i];
 		else
 			burst_take(b, mbufs[i]);
 	}
@@ -105,6 +102,8 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 		burst_take(b, sends[i]);
 	burst_keys(b, &w->dp->secret);
 	outbound_flow(w, b);
+	if (fragments_count > 0)
+		fragments_take(w, fragments, fragments_count);
 }
 
 uint16_t
@@ -149,5 +148,6 @@ handover_drain(struct dataplane *dp)
 			worker_drop(w, w->held[i].mbuf, DROP_SHUTDOWN);
 		}
 		w->held_count = 0;
+		fragments_drain(w);
 	}
 }

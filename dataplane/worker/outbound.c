@@ -21,11 +21,16 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 	}
 	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
 	rte_memcpy(ip, shared, head->packet_bytes);
-	if (parse_ip(ip, head->packet_bytes, p) != DROP_NONE) {
+	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE) {
 		worker_drop(w, m, DROP_TX_MALFORMED);
 		return NULL;
 	}
-	/* Only TCP and UDP have a source socket that somebody can own. */
+	/* A later one has no ports by which to tell whose it is. */
+	if (p->facts & PACKET_FRAGMENT) {
+		worker_drop(w, m, DROP_FRAGMENT);
+		return NULL;
+	}
+	/* Only transports with ports have a source socket that somebody can own. */
 	if (p->kind != PACKET_TRANSPORT) {
 		worker_drop(w, m, DROP_TX_NOT_OWNER);
 		return NULL;
@@ -72,6 +77,10 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 	const struct flow_key *key = &b->packets[i].key;
 	struct address destination = { .family = key->family };
 
+	if (link == LINK_ENCLOSED) {
+		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
+		return;
+	}
 	if (link != LINK_NONE) {
 		emit_to(w, b->mbufs[i], link, d->peer_mac);
 		return;

@@ -6,8 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), handover.c (between workers), report.c (news of flows for control),
- * housekeeping.c (expiry, limbo, adoption of publications). */
+ * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
+ * of flows for control), housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -75,6 +75,7 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
+	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
 
@@ -156,8 +157,14 @@ uint32_t worker_poll(struct worker *w);
 /* The loop; runs on the worker's lcore until dp->stop. `argument` is its struct worker. */
 int worker_run(void *argument);
 
+/* admit.c: parses all packets of the burst and gives each its link and zone; refused ones are gone
+ * afterwards. */
+void inbound_parse(struct worker *w, const struct rx_queue *q, struct burst *b);
+
 /* inbound.c: one burst of a rx queue, from frames to rings. Returns the packets received. */
 uint16_t inbound_poll(struct worker *w, const struct rx_queue *q);
+/* Drops what the parse stage refused, unless the kernel port is there for it. */
+void inbound_refused(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum drop_reason reason);
 /* From the flow stage on, for w->burst with packets of the wire that this worker owns. */
 void inbound_flow(struct worker *w, struct burst *b);
 /* A packet from the wire that nobody here wants, `reason` being why: kernel port, refusal or drop.
@@ -187,7 +194,8 @@ flows_open(struct worker *w, const struct packet *packet, const struct flow_key 
 enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 				 const struct flow_key *key, unsigned direction, uint64_t hash,
 				 uint32_t *index, port_ref *port);
-/* Accounts one packet and remembers the way back. `mac` NULL: from an application. */
+/* Accounts one packet and remembers the way back. `mac` NULL: from an application. A later fragment
+ * has no TCP flags and moves no state. */
 void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
 		   unsigned direction, uint16_t link, const uint8_t *mac);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
@@ -197,6 +205,10 @@ uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, vo
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
+
+/* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
+enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
+			      const struct flow_key *key, uint64_t hash, uint32_t *index);
 
 /* report.c: tells control of a flow, or counts that it could not. To be called while somebody
  * listens (w->reporting). */
@@ -220,6 +232,17 @@ uint16_t emit_solicits(struct worker *w);
  * counted. */
 bool emit_retag(struct worker *w, struct rte_mbuf **m);
 void emit_flush(struct worker *w);
+
+/* fragments.c: takes the fragments out of the burst. Those whose datagram another worker knows are
+ * handed over; the others, up to BURST_MAX, are put into `own` for fragments_take(), which uses
+ * w->burst. Returns how many. */
+uint16_t fragments_divert(struct worker *w, struct burst *b, struct rte_mbuf **own);
+/* Lets fragments with their notes go on, wait, or drop. */
+void fragments_take(struct worker *w, struct rte_mbuf **mbufs, uint16_t n);
+/* Gives up old datagrams. */
+void fragments_expire(struct worker *w);
+/* Drops what waits, as `shutdown`. The worker has ended. Control. */
+void fragments_drain(struct worker *w);
 
 /* handover.c */
 void handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m);
@@ -253,19 +276,21 @@ worker_drop(struct worker *w, struct rte_mbuf *m, enum drop_reason reason)
 	rte_pktmbuf_free(m);
 }
 
-/* Row of worker.closed for a protocol. */
+/* Row of worker.closed for TCP or UDP. */
 static inline unsigned
 closed_row(uint8_t proto)
 {
 	return proto == PROTO_TCP ? 0 : 1;
 }
 
-/* Counts a packet that found no binding at the port it knocked on. */
+/* Counts a packet that found no binding at the TCP or UDP port it knocked on. */
 static inline void
 worker_knock(struct worker *w, const struct packet *p)
 {
 	_Atomic uint32_t *n = &w->closed[closed_row(p->key.proto)][p->key.port[1]];
 
+	if (p->key.proto != PROTO_TCP && p->key.proto != PROTO_UDP)
+		return;
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }

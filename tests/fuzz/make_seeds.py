@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""make_seeds.py: writes the fuzzers' first inputs, one file each, to OUTPUT/parse and
-OUTPUT/identity. Usage: make_seeds.py OUTPUT"""
+"""make_seeds.py: writes the fuzzers' first inputs, one file each, to OUTPUT/parse, OUTPUT/identity
+and OUTPUT/fragment. Usage: make_seeds.py OUTPUT"""
 import pathlib
 import struct
 import sys
@@ -89,6 +89,51 @@ def frames():
     yield "advertise6", ethernet(0x86DD, ipv6(58, icmp(136, 0, 0x60000000, IPV6_A)))
 
 
+def cut(packet, header, unit, family):
+    """The fragments of an IP packet whose cut part follows `header` bytes (RFC 791, RFC 8200)."""
+    data = packet[header:]
+    for at in range(0, len(data), unit):
+        piece, more = data[at:at + unit], at + unit < len(data)
+        if family == 4:
+            head = packet[:2] + struct.pack("!H", header + len(piece)) + packet[4:6] \
+                + struct.pack("!H", more << 13 | at // 8) + packet[8:10] + b"\0\0" \
+                + packet[12:header]
+            yield head[:10] + checksum(head) + head[12:] + piece, header
+        else:
+            head = packet[:4] + struct.pack("!H", 8 + len(piece)) + b"\x2c" + packet[7:header]
+            yield head + struct.pack("!BBHI", packet[6], 0, at | more, 7) + piece, header + 8
+
+
+def reassembler_input(fragments, family):
+    flags = 2 if family == 6 else 0
+    return b"\1" + b"".join(struct.pack("!HHHB", len(f) - 1, flags, l4, 1) + f
+                            for f, l4 in fragments)
+
+
+def stage_input(*steps):
+    """Steps: source, id, offset in units of 8, bytes, flags, milliseconds."""
+    return b"\0" + b"".join(struct.pack("!BBHHBB", *step) for step in steps)
+
+
+def fragments():
+    whole4 = list(cut(ipv4(17, udp(bytes(range(200))), fragment=0), 20, 64, 4))
+    whole6 = list(cut(ipv6(6, tcp(0x18, bytes(range(200)))), 40, 64, 6))
+    yield "whole4", reassembler_input(whole4, 4)
+    yield "whole6", reassembler_input(whole6, 6)
+    yield "reversed4", reassembler_input(whole4[::-1], 4)
+    yield "twice6", reassembler_input(whole6 + whole6, 6)
+    yield "overlap4", reassembler_input(
+        whole4[:2] + list(cut(ipv4(17, udp(bytes(range(200))), fragment=0), 20, 72, 4)), 4)
+    yield "stage_order", stage_input((1, 1, 0, 64, 1, 0), (1, 1, 8, 64, 1, 0), (1, 1, 16, 5, 0, 0))
+    yield "stage_reversed", stage_input((1, 1, 16, 5, 0, 0), (1, 1, 8, 64, 1, 0),
+                                        (1, 1, 0, 64, 1, 0))
+    yield "stage_overlap", stage_input((1, 1, 8, 64, 3, 0), (1, 1, 9, 64, 3, 0),
+                                       (1, 1, 0, 64, 3, 0))
+    yield "stage_flood", stage_input(*((n % 5, n, 8, 64, 1 + n % 2 * 2, 9) for n in range(60)))
+    yield "stage_timeout", stage_input((1, 1, 8, 64, 1, 0), (1, 2, 0, 64, 1, 255),
+                                       (255, 0, 0, 0, 8, 255), (1, 1, 0, 64, 1, 1))
+
+
 IDENTITIES = [
     "tcp/192.0.2.10:443", "udp/[2001:db8::1]:domain", "udp/*:49152-65535", "tcp/*:http",
     "udp/198.51.100.0/24:*", "tcp/[2001:db8::]/32:443@7", "tcp/[2001:db8::/32]:443",
@@ -98,11 +143,13 @@ IDENTITIES = [
 
 def main():
     output = pathlib.Path(sys.argv[1])
-    for kind in ("parse", "identity"):
+    for kind in ("parse", "identity", "fragment"):
         (output / kind).mkdir(parents=True, exist_ok=True)
     for name, frame in frames():
         # fuzz_parse.c reads flags and a tag before the frame.
         (output / "parse" / name).write_bytes(b"\0\0\0" + frame)
+    for name, content in fragments():
+        (output / "fragment" / name).write_bytes(content)
     for number, text in enumerate(IDENTITIES):
         (output / "identity" / f"{number:02}").write_text(text)
 

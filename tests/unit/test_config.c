@@ -296,6 +296,8 @@ Test(config, defaults)
 		      eq(u32, c.timeouts.tcp_established, 7440),
 		      eq(u32, c.timeouts.tcp_closing, 240), eq(u32, c.timeouts.udp_new, 120),
 		      eq(u32, c.timeouts.udp_stream, 300), eq(u32, c.timeouts.icmp, 60)));
+	cr_assert(all(eq(u32, c.fragments.timeout_ms, 60000), eq(u32, c.fragments.datagrams, 1024),
+		      eq(u32, c.fragments.held_packets, 512), eq(u32, c.fragments.per_source, 64)));
 	cr_assert(eq(int, c.unmatched, CONFIG_UNMATCHED_DROP));
 	cr_assert(all(eq(u32, c.reject_per_second, 1000), eq(str, c.kernel_interface, "")));
 	cr_assert(eq(str, c.sockets.app_socket, "/run/berth/app.sock"));
@@ -312,6 +314,7 @@ static const char full[] =
 	"workers: {cores: [2, 0], idle: {mode: poll, empty-polls: 1, sleep-us: 10000}}\n"
 	"flows: {capacity: 1024, timeouts: {tcp-opening: 1, tcp-established: 2, tcp-closing: 3,\n"
 	"  udp-new: 4, udp-stream: 5, icmp: 6}}\n"
+	"fragments: {timeout-ms: 30000, datagrams: 16, held-packets: 17, per-source: 18}\n"
 	"nics:\n"
 	"  - {name: wan, interface: eth1, queues: 2, rx-descriptors: 64, tx-descriptors: 128,\n"
 	"     mtu: 9000, promiscuous: true, checksum: ignore, zone: 7, gateways: [192.0.2.1,\n"
@@ -349,6 +352,8 @@ Test(config, every_value_reaches_its_field)
 	cr_assert(all(eq(u32, c.timeouts.tcp_opening, 1), eq(u32, c.timeouts.tcp_established, 2),
 		      eq(u32, c.timeouts.tcp_closing, 3), eq(u32, c.timeouts.udp_new, 4),
 		      eq(u32, c.timeouts.udp_stream, 5), eq(u32, c.timeouts.icmp, 6)));
+	cr_assert(all(eq(u32, c.fragments.timeout_ms, 30000), eq(u32, c.fragments.datagrams, 16),
+		      eq(u32, c.fragments.held_packets, 17), eq(u32, c.fragments.per_source, 18)));
 	cr_assert(all(eq(u16, c.nics_count, 2), eq(u16, c.links_count, 4)));
 	cr_assert(eq(int, c.nics[0].device_kind, CONFIG_DEVICE_INTERFACE));
 	cr_assert(all(eq(u16, c.nics[0].queues, 2), eq(u16, c.nics[0].rx_descriptors, 64),
