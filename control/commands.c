@@ -57,6 +57,14 @@ command_status(struct request *q)
 			    json_pack("{s:i, s:i, s:i}", "known", known.known, "asked", known.asked,
 				      "failed", known.failed));
 	json_object_set_new(o, "listeners", json_integer(flow_events_listeners(c->events)));
+	if (c->ipfix != NULL) {
+		struct ipfix_counts records;
+
+		ipfix_count(c->ipfix, &records);
+		json_object_set_new(o, "ipfix_exported",
+				    json_integer((json_int_t)records.exported));
+		json_object_set_new(o, "ipfix_lost", json_integer((json_int_t)records.lost));
+	}
 	json_object_set_new(o, "received", json_integer((json_int_t)t.counters[COUNTER_received]));
 	json_object_set_new(o, "delivered",
 			    json_integer((json_int_t)t.counters[COUNTER_delivered]));

@@ -12,6 +12,7 @@
 
 #include "control/apps.h"
 #include "control/flows.h"
+#include "control/ipfix.h"
 #include "control/neighbours.h"
 #include "control/stream.h"
 
@@ -23,6 +24,7 @@ struct command_context {
 	struct bindings *bindings;
 	struct neighbours *neighbours;
 	struct flow_events *events;
+	const struct ipfix *ipfix; /* NULL: none is configured */
 	const char *version;
 	const char *memory; /* "hugepages" or "ordinary" */
 	uint64_t started_ms;

@@ -20,6 +20,7 @@
 #include "control/console.h"
 #include "control/eal.h"
 #include "control/events.h"
+#include "control/ipfix.h"
 #include "control/listen.h"
 #include "control/neighbours.h"
 #include "control/notifier.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct apps *apps;
 	struct neighbours *neighbours;
 	struct flow_events *flow_events;
+	struct ipfix *ipfix; /* NULL: none is configured */
 	struct command_context commands;
 	struct console *console;
 	struct event *tick, *poll, *terminate, *interrupt;
@@ -306,6 +308,29 @@ flow_events_stop(struct daemon *d)
 }
 
 static int
+ipfix_start(struct daemon *d)
+{
+	const struct ipfix_options options = {
+		.collector = { .address = d->config->ipfix.address,
+			       .port = d->config->ipfix.port,
+			       .tcp = d->config->ipfix.tcp },
+		.domain = d->config->ipfix.domain,
+		.template_s = d->config->ipfix.template_s,
+	};
+	int rc = 0;
+
+	if (options.collector.address.family != FAMILY_ANY)
+		rc = ipfix_create(d->base, d->dp, d->flow_events, &options, &d->ipfix);
+	return rc == 0 ? 0 : fail("flows cannot be exported", rc);
+}
+
+static void
+ipfix_stop(struct daemon *d)
+{
+	ipfix_destroy(d->ipfix);
+}
+
+static int
 console_start(struct daemon *d)
 {
 	int rc;
@@ -316,6 +341,7 @@ console_start(struct daemon *d)
 		.bindings = d->bindings,
 		.neighbours = d->neighbours,
 		.events = d->flow_events,
+		.ipfix = d->ipfix,
 		.version = BERTH_VERSION,
 		.memory = rte_eal_has_hugepages() ? "hugepages" : "ordinary",
 		.started_ms = clock_monotonic_ms(),
@@ -438,6 +464,7 @@ static const struct {
 	{ apps_start, apps_stop },
 	{ neighbours_start, neighbours_stop },
 	{ flow_events_start, flow_events_stop },
+	{ ipfix_start, ipfix_stop },
 	{ console_start, console_stop },
 	{ events_start, events_stop },
 	{ workers_start, workers_stop },

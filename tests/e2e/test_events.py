@@ -9,48 +9,17 @@
 # flow any more, and each idles until it ends.
 import json
 import os
-import signal
 import socket
-import subprocess
 import tempfile
 
-from lib import (BERTHCTL, DEADLINE_S, TRAFFIC, Application, Daemon, die_with_parent, sound,
-                 wait_for)
+from events import FRAME_BYTES, Reader, capture
+from lib import DEADLINE_S, Application, Daemon, wait_for
 
 FLOWS = 500
 ROUNDS = 4  # a reader that does not read misses the events of the last ones
-FRAME_BYTES = {"udp": 100, "tcp": 120}
 ETHERNET_BYTES = 14
 SYN_BYTES = 40
 TIMEOUTS = "{tcp-opening: 1, tcp-established: 1, tcp-closing: 1, udp-new: 1, udp-stream: 1}"
-
-
-class Reader:
-    """berthctl events --json, whose lines are in a file; ready when berthd listens to it."""
-
-    def __init__(self, daemon, *filters):
-        self.path = os.path.join(daemon.folder, "events" + "".join(filters))
-        self.file = open(self.path, "w")
-        self.process = subprocess.Popen(
-            [BERTHCTL, "--socket", daemon.control_socket, "events", "--json", *filters],
-            stdout=self.file, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
-
-    def events(self):
-        with open(self.path) as f:
-            return [json.loads(line) for line in f if line.endswith("\n")]
-
-    def count(self, kind):
-        return sum(1 for e in self.events() if e["event"] == kind)
-
-    def interrupt(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def end(self):
-        _, errors = self.process.communicate(timeout=DEADLINE_S)
-        self.file.close()
-        sound(self.process.returncode, errors.decode())
-        return self.process.returncode, self.events()
 
 
 def listen(daemon):
@@ -61,15 +30,6 @@ def listen(daemon):
     peer.sendall(b'{"command":"events"}\n')
     assert peer.recv(12) == b'{"ok":true}\n'
     return peer
-
-
-def capture(folder, seed, flows):
-    path = os.path.join(folder, f"{seed}.pcap")
-    mix = ",".join(f"{proto}/{port}=1:{FRAME_BYTES[proto]}"
-                   for proto, port in (("udp", 9000), ("tcp", 443)))
-    subprocess.run([TRAFFIC, "--mix", mix, "--packets", "4000", "--flows", str(flows), "--ipv6",
-                    "0", "--order", "shuffled", "--seed", str(seed), path], check=True)
-    return path
 
 
 def flow(event):
