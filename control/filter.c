@@ -44,7 +44,7 @@ filter_read(const json_t *request, struct flow_filter *out, const char **why)
 	struct flow_filter f = { 0 };
 	json_int_t port = 0;
 
-	*why = "proto is \"tcp\", \"udp\", \"icmp\" or \"icmpv6\"";
+	*why = "proto is \"tcp\", \"udp\", \"sctp\", \"udplite\", \"icmp\" or \"icmpv6\"";
 	if (read_proto(json_object_get(request, "proto"), &f.proto) != 0)
 		return -EINVAL;
 	*why = "port is a number, 1 to 65535";

@@ -9,12 +9,10 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "dataplane/dataplane.h"
 
 /* Number of linux/capability.h. */
 #define CAPABILITY_IPC_LOCK 14
-
-/* Bytes of flow table per flow: entry, tracking state, and tags at the load it is sized for. */
-#define FLOW_BYTES 192
 
 struct hugepages {
 	uint64_t free_bytes;     /* of all sizes */
@@ -81,7 +79,7 @@ check_memory(struct preflight *p, bool hugepages)
 	const struct config *c = p->config;
 	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c, hugepages);
 	/* Flow tables live outside of EAL's memory in either mode. */
-	const uint64_t flows = ((uint64_t)c->workers_count * c->flows_capacity * FLOW_BYTES) >> 20;
+	const uint64_t flows = c->workers_count * flow_table_bytes(c->flows_capacity) >> 20;
 	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
 	const uint64_t available =
 		preflight_number(p, "/proc/meminfo", "MemAvailable:", 10, UINT64_MAX) >> 10;

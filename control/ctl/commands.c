@@ -16,7 +16,8 @@ const struct command commands[] = {
 	  false,
 	  print_flows,
 	  {
-		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT, "only tcp, udp, icmp or icmpv6" },
+		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT,
+		    "only tcp, udp, sctp, udplite, icmp or icmpv6" },
 		  { "--port", "NUMBER", "port", ARGUMENT_NUMBER,
 		    "only those with this transport port at either end" },
 		  { "--address", "ADDRESS", "address", ARGUMENT_TEXT,
@@ -30,7 +31,8 @@ const struct command commands[] = {
 	  true,
 	  print_event,
 	  {
-		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT, "only tcp, udp, icmp or icmpv6" },
+		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT,
+		    "only tcp, udp, sctp, udplite, icmp or icmpv6" },
 		  { "--port", "NUMBER", "port", ARGUMENT_NUMBER,
 		    "only those with this transport port at either end" },
 		  { "--address", "ADDRESS", "address", ARGUMENT_TEXT,

@@ -71,7 +71,7 @@ struct flow_detail {
 	_Atomic uint32_t first_ms;
 	_Atomic uint8_t tcp_flags[2]; /* all that packets of each direction carried */
 	uint16_t reserved;
-	_Atomic uint16_t link; /* index of the link a packet came by lately; LINK_NONE: none yet */
+	_Atomic uint16_t link; /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	uint8_t peer_mac[6];   /* who sent us that packet; control does not read it */
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");

@@ -23,8 +23,10 @@ MACS = {"src": "02:00:00:00:00:0a", "dst": "02:00:00:00:00:0b"}
 PORT = 5000
 DATAGRAMS = 120
 EXPECTED = {"fragment_duplicate", "fragment_overlap", "port_closed"}
-# What a busy machine may add: the capture comes faster than anybody can be.
-TOLERATED = {"ring_full", "handover_full"}
+# What a busy machine may add: the capture comes faster than anybody can be. A first fragment that
+# the hand-over lost is missed by the others.
+TOLERATED = {"ring_full", "handover_full", "fragment_no_flow", "fragment_timeout",
+             "fragment_source_full", "fragment_held_full"}
 
 
 def cut(number, port=PORT):

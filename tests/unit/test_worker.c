@@ -50,6 +50,84 @@ Test(worker, delivers_and_answers)
 	fixture_end(f);
 }
 
+/* `inner` in IPIP, or with an id in VXLAN, from A to our address. */
+static struct frame
+tunnel4(const struct frame *inner, uint32_t vni)
+{
+	struct frame f;
+
+	frame_ethernet(&f, 0, 0x0800);
+	frame_ipv4(&f, vni == 0 ? 4 : 17, NULL, 0);
+	if (vni != 0) {
+		frame_udp(&f, 6000, 4789, 0);
+		frame_put32(&f, 0x08000000);
+		frame_put32(&f, vni << 8);
+		frame_put(&f, inner->bytes, inner->length);
+		be16_store(f.bytes + f.l4 + 4, (uint16_t)(f.length - f.l4));
+	} else {
+		frame_put(&f, inner->bytes + inner->l3, inner->length - inner->l3);
+	}
+	frame_finish(&f);
+	return f;
+}
+
+/* Goal: the packet inside a configured tunnel arrives in the tunnel's zone; other ids, and tunnels
+ * that end elsewhere, drop by name; nothing is sent into a tunnel, by applications or by us.
+ * Method: one datagram in IPIP (zone 0) and in VXLAN (zone 5); an answer; an echo request inside.
+ */
+Test(worker, looks_into_tunnels)
+{
+	struct dataplane_options o = default_options(1);
+	struct frame inner = udp4(5000, 53, 40), outer, ignored, echo;
+	const struct record *r;
+	struct fixture *f;
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	o.tunnels = (struct tunnel_set){
+		.count = 2,
+		.tunnels = { { .type = TUNNEL_VXLAN, .has_id = true, .id = 7, .zone = 5 },
+			     { .type = TUNNEL_IPIP } },
+	};
+	f = fixture_make(&o);
+	rule(f, "udp/198.51.100.2:53", 0);
+	rule(f, "udp/198.51.100.2:53@5", 1);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		outer = tunnel4(&inner, i == 0 ? 0 : 7);
+		wire_put(f, 0, &outer);
+		poll_all(f);
+		r = port_take(f, i);
+		cr_assert(ne(ptr, (void *)r, NULL), "tunnel %u", i);
+		cr_expect(all(eq(u32, r->packet_bytes, inner.length - inner.l3),
+			      eq(u16, r->zone, i == 0 ? 0 : 5)));
+		cr_expect(zero(int, memcmp(r + 1, inner.bytes + inner.l3, r->packet_bytes)));
+	}
+	answer_of(&inner, ip, &bytes);
+	app_send(f, 0, ip, bytes);
+	poll_all(f);
+	cr_expect(eq(u64, dropped(f, DROP_TX_TUNNEL), 1));
+
+	outer = tunnel4(&inner, 8);
+	wire_put(f, 0, &outer);
+	outer = tunnel4(&inner, 7);
+	outer.bytes[outer.l3 + 19] = 99;
+	frame_checksums(&outer);
+	wire_put(f, 0, &outer);
+	frame_ethernet(&echo, 0, 0x0800);
+	frame_ipv4(&echo, 1, NULL, 0);
+	frame_icmp(&echo, 8, 0, 0x12340001, "ping", 4);
+	frame_finish(&echo);
+	outer = tunnel4(&echo, 0);
+	wire_put(f, 0, &outer);
+	poll_all(f);
+	cr_expect(eq(u64, dropped(f, DROP_TUNNEL_UNKNOWN), 1));
+	cr_expect(eq(u64, dropped(f, DROP_NOT_LOCAL), 1));
+	cr_expect(eq(u64, dropped(f, DROP_ICMP_UNHANDLED), 1));
+	cr_expect(not(wire_take(f, &ignored)));
+	fixture_end(f);
+}
+
 /* Goal: ARP, neighbour solicitation and echo for our addresses are answered, others are not. */
 Test(worker, stands_on_the_network)
 {
