@@ -97,6 +97,40 @@ cores_assemble(struct load *l, struct yaml_node *list)
 	}
 }
 
+/* Reads "udp/192.0.2.50:4739" or "tcp/[2001:db8::50]:4739"; the shape has been checked. */
+static bool
+collector_read(const char *text, struct config *c)
+{
+	const char *from = text + strlen("udp/"), *colon = strrchr(text, ':');
+	const bool brackets = *from == '[';
+	char address[ADDRESS_TEXT_BYTES];
+	struct address a;
+	uint16_t port;
+
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - from) - 2 * brackets,
+		 from + brackets);
+	if (!ports_read(colon + 1, &port, &port) || address_parse(address, &a) != 0 ||
+	    brackets != (a.family == FAMILY_IPV6))
+		return false;
+	c->ipfix.address = a;
+	c->ipfix.port = port;
+	c->ipfix.tcp = text[0] == 't';
+	return true;
+}
+
+static void
+ipfix_assemble(struct load *l, struct yaml_node *map)
+{
+	struct yaml_node *collector = accepted_get(map, "ipfix", "collector");
+
+	if (collector != NULL && collector->text_bytes > 0 &&
+	    !collector_read(collector->text, &l->config))
+		mistake_at(l, collector,
+			   "ipfix.collector is \"%s\"; an address and a port from 1 to 65535, for "
+			   "example udp/192.0.2.50:4739, would be right",
+			   collector->text);
+}
+
 void
 assemble_config(struct load *l, struct yaml_node *map)
 {
@@ -107,6 +141,7 @@ assemble_config(struct load *l, struct yaml_node *map)
 	const uint32_t before = l->mistakes.count;
 
 	cores_assemble(l, yaml_get(workers, "cores"));
+	ipfix_assemble(l, yaml_get(map, "ipfix"));
 	l->workers_broken |= l->mistakes.count > before;
 	ports_read(table_find("", "ephemeral", 9)->standard, &c->ephemeral.first,
 		   &c->ephemeral.last);

@@ -131,6 +131,14 @@ struct config {
 		char socket_group[NAME_BYTES]; /* group of both sockets; "": none */
 	} sockets;
 
+	struct {                        /* collector of flow records */
+		struct address address; /* FAMILY_ANY: none */
+		uint16_t port;
+		bool tcp; /* else UDP */
+		uint32_t domain;
+		uint32_t template_s; /* 1..86400 */
+	} ipfix;
+
 	struct {
 		uint16_t first, last;
 	} ephemeral; /* local ports of connected sockets */

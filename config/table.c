@@ -208,6 +208,18 @@ const struct table_key table_keys[] = {
 	  .shape = "the name of a group", IN_CONFIG(sockets.socket_group),
 	  .help = "Group that may use both sockets; empty for the group that berthd runs with." },
 
+	{ "ipfix", TABLE_MAP, .help = "Where records of flows that ended are sent, as IPFIX." },
+	{ "ipfix.collector", TABLE_TEXT, 0, 63, .standard = "",
+	  .pattern = "^((tcp|udp)/([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})?$",
+	  .shape = "udp or tcp, an address and a port, for example udp/192.0.2.50:4739",
+	  .help = "Collector to send to, as udp/192.0.2.50:4739 or tcp/[2001:db8::50]:4739; empty "
+		  "for none. Records that it does not take are counted, and cost no packet." },
+	{ "ipfix.domain", TABLE_NUMBER, 0, 4294967295, .standard = "1", IN_CONFIG(ipfix.domain),
+	  .help = "Observation domain that messages name (RFC 7011 3.1)." },
+	{ "ipfix.template-seconds", TABLE_NUMBER, 1, 86400, .standard = "60",
+	  IN_CONFIG(ipfix.template_s),
+	  .help = "How often templates are sent again over UDP, in seconds (RFC 7011 8.4)." },
+
 	{ "ephemeral", TABLE_TEXT, 3, 11, .standard = "49152-65535",
 	  .pattern = "^[0-9]{1,5}-[0-9]{1,5}$",
 	  .shape = "a range of ports, for example 49152-65535",

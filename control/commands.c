@@ -18,7 +18,7 @@ struct request {
 	const struct command_context *c;
 	const struct credentials *asker;
 	const json_t *json;
-	struct flow_dump *dump; /* set by a command whose answer is a stream */
+	struct command_stream stream; /* set by a command whose answer is one */
 };
 
 json_t *
@@ -56,6 +56,15 @@ command_status(struct request *q)
 	json_object_set_new(o, "neighbours",
 			    json_pack("{s:i, s:i, s:i}", "known", known.known, "asked", known.asked,
 				      "failed", known.failed));
+	json_object_set_new(o, "listeners", json_integer(flow_events_listeners(c->events)));
+	if (c->ipfix != NULL) {
+		struct ipfix_counts records;
+
+		ipfix_count(c->ipfix, &records);
+		json_object_set_new(o, "ipfix_exported",
+				    json_integer((json_int_t)records.exported));
+		json_object_set_new(o, "ipfix_lost", json_integer((json_int_t)records.lost));
+	}
 	json_object_set_new(o, "received", json_integer((json_int_t)t.counters[COUNTER_received]));
 	json_object_set_new(o, "delivered",
 			    json_integer((json_int_t)t.counters[COUNTER_delivered]));
@@ -112,8 +121,20 @@ static json_t *
 command_flows(struct request *q)
 {
 	const char *why;
-	const int rc = flow_dump_create(q->c->dp, q->c->apps, q->json, &q->dump, &why);
+	const int rc = flow_dump_create(q->c->dp, q->c->apps, q->json, &q->stream.dump, &why);
 
+	return rc == -EINVAL ? command_refusal("usage", why) : NULL;
+}
+
+static json_t *
+command_events(struct request *q)
+{
+	const char *why;
+	const int rc =
+		event_stream_create(q->c->events, q->c->apps, q->json, &q->stream.events, &why);
+
+	if (rc == -EUSERS)
+		return command_refusal("refused", why);
 	return rc == -EINVAL ? command_refusal("usage", why) : NULL;
 }
 
@@ -271,7 +292,8 @@ static const struct {
 	{ "workers", command_workers, false },   { "ports", command_ports, false },
 	{ "bindings", command_bindings, false }, { "flows", command_flows, false },
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
-	{ "bind", command_bind, true },          { "unbind", command_unbind, true },
+	{ "events", command_events, false },     { "bind", command_bind, true },
+	{ "unbind", command_unbind, true },
 };
 
 static json_t *
@@ -300,14 +322,14 @@ dispatch(struct request *q)
 
 json_t *
 command_run(const struct command_context *c, const struct credentials *asker, const char *line,
-	    size_t bytes, struct flow_dump **dump)
+	    size_t bytes, struct command_stream *stream)
 {
 	struct request q = { .c = c, .asker = asker };
 	json_error_t error;
 	json_t *json = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &error);
 	json_t *answer;
 
-	*dump = NULL;
+	*stream = (struct command_stream){ 0 };
 	if (json == NULL) {
 		char sentence[JSON_ERROR_TEXT_LENGTH + 40];
 
@@ -318,6 +340,6 @@ command_run(const struct command_context *c, const struct credentials *asker, co
 	q.json = json;
 	answer = dispatch(&q);
 	json_decref(json);
-	*dump = q.dump;
+	*stream = q.stream;
 	return answer;
 }

@@ -9,6 +9,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
+
 #define CLIENTS_MAX 64
 /* Room that root and the daemon's user have beyond it, so that others cannot lock them out. */
 #define CLIENTS_SPARE 8
@@ -16,15 +18,17 @@
 #define BACKLOG_BYTES (512u << 10)
 #define IDLE_S        600
 #define STALLED_S     10
+/* How long clients may take what is left when berthd stops. */
+#define LAST_MS 500
 
 struct client {
 	TAILQ_ENTRY(client) of_all;
 	struct console *console;
 	struct credentials who;
 	struct bufferevent *stream;
-	struct event *again;    /* the dump's next piece, in a later turn of the loop */
-	struct flow_dump *dump; /* NULL: no answer is under way */
-	bool closing;           /* after what waits was written */
+	struct event *again;          /* the dump's next piece, in a later turn of the loop */
+	struct command_stream answer; /* the one that is under way */
+	bool closing;                 /* after what waits was written */
 };
 TAILQ_HEAD(client_list, client);
 
@@ -55,11 +59,37 @@ client_close(struct client *client)
 {
 	TAILQ_REMOVE(&client->console->clients, client, of_all);
 	client->console->count--;
-	flow_dump_destroy(client->dump);
+	flow_dump_destroy(client->answer.dump);
+	event_stream_destroy(client->answer.events);
 	event_free(client->again);
 	bufferevent_free(client->stream);
 	credentials_release(&client->who);
 	free(client);
+}
+
+static size_t
+backlog(const struct client *client)
+{
+	return evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
+/* Gives clients what waits for them, for a moment. */
+static void
+last_words(struct console *c)
+{
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+	const uint64_t until_ms = clock_monotonic_ms() + LAST_MS;
+	const struct client *client;
+	bool waiting = true;
+
+	while (waiting && clock_monotonic_ms() < until_ms) {
+		event_base_loop(c->base, EVLOOP_NONBLOCK);
+		nanosleep(&pause, NULL);
+		waiting = false;
+		TAILQ_FOREACH (client, &c->clients, of_all) {
+			waiting |= backlog(client) != 0;
+		}
+	}
 }
 
 void
@@ -67,15 +97,10 @@ console_destroy(struct console *c)
 {
 	if (c == NULL)
 		return;
+	last_words(c);
 	while (!TAILQ_EMPTY(&c->clients))
 		client_close(TAILQ_FIRST(&c->clients));
 	free(c);
-}
-
-static size_t
-backlog(const struct client *client)
-{
-	return evbuffer_get_length(bufferevent_get_output(client->stream));
 }
 
 static void
@@ -102,24 +127,40 @@ dump_step(struct client *client)
 
 	if (backlog(client) > BACKLOG_BYTES)
 		return;
-	if (flow_dump_next(client->dump, bufferevent_get_output(client->stream))) {
+	if (flow_dump_next(client->answer.dump, bufferevent_get_output(client->stream))) {
 		event_add(client->again, &now);
 		return;
 	}
-	flow_dump_destroy(client->dump);
-	client->dump = NULL;
+	flow_dump_destroy(client->answer.dump);
+	client->answer.dump = NULL;
+}
+
+/* From here on the client only reads, as slowly as it likes. */
+static void
+events_begin(struct client *client)
+{
+	bufferevent_set_timeouts(client->stream, NULL, NULL);
+	event_stream_start(client->answer.events, bufferevent_get_output(client->stream));
 }
 
 static void
 client_request(struct client *client, const char *line, size_t bytes)
 {
 	json_t *answer =
-		command_run(client->console->commands, &client->who, line, bytes, &client->dump);
+		command_run(client->console->commands, &client->who, line, bytes, &client->answer);
 
-	if (client->dump != NULL)
+	if (client->answer.dump != NULL)
 		dump_step(client);
+	else if (client->answer.events != NULL)
+		events_begin(client);
 	else
 		client_answer(client, answer);
+}
+
+static bool
+answering(const struct client *client)
+{
+	return client->answer.dump != NULL || client->answer.events != NULL;
 }
 
 /* Serves whole lines while nothing holds the client up. May close it. */
@@ -128,7 +169,7 @@ client_serve(struct client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->stream);
 
-	while (client->dump == NULL && !client->closing && backlog(client) <= BACKLOG_BYTES) {
+	while (!answering(client) && !client->closing && backlog(client) <= BACKLOG_BYTES) {
 		size_t bytes;
 		char *line = evbuffer_readln(input, &bytes, EVBUFFER_EOL_LF);
 
@@ -143,7 +184,7 @@ client_serve(struct client *client)
 		client_request(client, line, bytes);
 		free(line);
 	}
-	if (client->closing && client->dump == NULL && backlog(client) == 0)
+	if (client->closing && !answering(client) && backlog(client) == 0)
 		client_close(client);
 }
 
@@ -154,7 +195,7 @@ again_event(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	if (client->dump != NULL)
+	if (client->answer.dump != NULL)
 		dump_step(client);
 	client_serve(client);
 }
@@ -162,8 +203,12 @@ again_event(evutil_socket_t fd, short what, void *argument)
 static void
 readable(struct bufferevent *stream, void *argument)
 {
-	(void)stream;
-	client_serve(argument);
+	struct client *client = argument;
+
+	/* Who listens to events has nothing more to say; to read on shows when it leaves. */
+	if (client->answer.events != NULL)
+		evbuffer_drain(bufferevent_get_input(stream), SIZE_MAX);
+	client_serve(client);
 }
 
 /* Called when little of the output is left. */
@@ -173,8 +218,10 @@ writable(struct bufferevent *stream, void *argument)
 	struct client *client = argument;
 
 	(void)stream;
-	if (client->dump != NULL)
+	if (client->answer.dump != NULL)
 		dump_step(client);
+	if (client->answer.events != NULL)
+		event_stream_room(client->answer.events);
 	client_serve(client);
 }
 
@@ -184,8 +231,10 @@ ended(struct bufferevent *stream, short what, void *argument)
 	struct client *client = argument;
 
 	(void)stream;
-	/* A client that only closed its sending side still gets its answers. */
-	if ((what & BEV_EVENT_EOF) != 0 && (client->dump != NULL || backlog(client) != 0)) {
+	/* A client that only closed its sending side still gets its answers, but for events, which
+	 * have no end. */
+	if ((what & BEV_EVENT_EOF) != 0 && client->answer.events == NULL &&
+	    (client->answer.dump != NULL || backlog(client) != 0)) {
 		client->closing = true;
 		return;
 	}

@@ -19,6 +19,8 @@
 #include "control/commands.h"
 #include "control/console.h"
 #include "control/eal.h"
+#include "control/events.h"
+#include "control/ipfix.h"
 #include "control/listen.h"
 #include "control/neighbours.h"
 #include "control/notifier.h"
@@ -42,6 +44,8 @@ struct daemon {
 	struct notifier *notifier;
 	struct apps *apps;
 	struct neighbours *neighbours;
+	struct flow_events *flow_events;
+	struct ipfix *ipfix; /* NULL: none is configured */
 	struct command_context commands;
 	struct console *console;
 	struct event *tick, *poll, *terminate, *interrupt;
@@ -294,6 +298,43 @@ neighbours_stop(struct daemon *d)
 }
 
 static int
+flow_events_start(struct daemon *d)
+{
+	const int rc = flow_events_create(d->base, d->dp, &d->flow_events);
+
+	return rc == 0 ? 0 : fail("flow events cannot be kept", rc);
+}
+
+static void
+flow_events_stop(struct daemon *d)
+{
+	flow_events_destroy(d->flow_events);
+}
+
+static int
+ipfix_start(struct daemon *d)
+{
+	const struct ipfix_options options = {
+		.collector = { .address = d->config->ipfix.address,
+			       .port = d->config->ipfix.port,
+			       .tcp = d->config->ipfix.tcp },
+		.domain = d->config->ipfix.domain,
+		.template_s = d->config->ipfix.template_s,
+	};
+	int rc = 0;
+
+	if (options.collector.address.family != FAMILY_ANY)
+		rc = ipfix_create(d->base, d->dp, d->flow_events, &options, &d->ipfix);
+	return rc == 0 ? 0 : fail("flows cannot be exported", rc);
+}
+
+static void
+ipfix_stop(struct daemon *d)
+{
+	ipfix_destroy(d->ipfix);
+}
+
+static int
 console_start(struct daemon *d)
 {
 	int rc;
@@ -303,6 +344,8 @@ console_start(struct daemon *d)
 		.apps = d->apps,
 		.bindings = d->bindings,
 		.neighbours = d->neighbours,
+		.events = d->flow_events,
+		.ipfix = d->ipfix,
 		.version = BERTH_VERSION,
 		.memory = rte_eal_has_hugepages() ? "hugepages" : "ordinary",
 		.started_ms = clock_monotonic_ms(),
@@ -331,6 +374,7 @@ workers_stop(struct daemon *d)
 	uint64_t dropped = 0, in, out;
 
 	dataplane_stop(d->dp);
+	flow_events_finish(d->flow_events);
 	dataplane_totals(d->dp, &t);
 	for (unsigned i = DROP_NONE + 1; i < DROP_COUNT; i++)
 		dropped += t.drops[i];
@@ -423,6 +467,8 @@ static const struct {
 	{ notifier_begin, notifier_end },
 	{ apps_start, apps_stop },
 	{ neighbours_start, neighbours_stop },
+	{ flow_events_start, flow_events_stop },
+	{ ipfix_start, ipfix_stop },
 	{ console_start, console_stop },
 	{ events_start, events_stop },
 	{ workers_start, workers_stop },

@@ -14,6 +14,7 @@
 #include "common/base/limits.h"
 #include "dataplane/bind/bind.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/flow_record.h"
 #include "dataplane/fragment/fragment.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
@@ -114,6 +115,30 @@ int dataplane_neighbour_solicit(struct dataplane *dp, uint16_t link, const struc
  * 0/-ENOMEM. */
 int
 dataplane_neighbours_publish(struct dataplane *dp, const struct neighbour *neighbours, uint32_t n);
+
+/* -- What becomes of flows: workers tell it while control says that somebody listens. -- */
+
+enum flow_event_kind {
+	FLOW_EVENT_NEW,     /* its entry was made; its first packet is not counted yet */
+	FLOW_EVENT_UPDATE,  /* its state is another one */
+	FLOW_EVENT_DESTROY, /* its entry was removed; the numbers are the last ones */
+	FLOW_EVENT_KINDS
+};
+struct flow_event {
+	struct flow_record flow;
+	uint16_t worker;
+	uint8_t kind; /* enum flow_event_kind */
+	uint8_t reserved[5];
+};
+static_assert(sizeof(struct flow_event) == 104, "ring element");
+
+/* Whether workers tell; from their next turns on. */
+void dataplane_flow_events_want(struct dataplane *dp, bool wanted);
+/* Takes up to `max` events of a worker, oldest first. Those of one flow come in order. */
+unsigned dataplane_flow_events(struct dataplane *dp, uint16_t worker, struct flow_event *events,
+			       unsigned max);
+/* Events that did not fit, of all workers. */
+uint64_t dataplane_flow_events_lost(const struct dataplane *dp);
 
 /* -- Looking in: any of these may run at any time while the workers do. -- */
 

@@ -22,7 +22,8 @@
 	X(handed_over, "packets passed to the worker that owns their flow (information only)")    \
 	X(flows_created, "flow entries made (information only)")                                  \
 	X(flows_ended, "flow entries removed (information only)")                                 \
-	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")
+	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")     \
+	X(flow_events_lost, "news of flows that control did not take in time (information only)")
 
 /* Why a packet was dropped. X(NAME, "name", "help", "source") */
 #define DROP_LIST(X)                                                                               \

@@ -52,6 +52,8 @@
 #define HANDOVER_SLOTS 4096
 /* Depth of the neighbour event ring of a worker; a power of two. */
 #define NEIGHBOUR_EVENTS 1024
+/* Depth of the flow event ring of a worker; a power of two. */
+#define FLOW_EVENTS 8192
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8

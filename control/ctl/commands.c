@@ -5,13 +5,14 @@
 #include <stddef.h>
 
 const struct command commands[] = {
-	{ "status", "show what runs, since when, and how much of it", true, print_status },
-	{ "nics", "list the devices with their counters", false, print_nics },
-	{ "workers", "list the workers with their load", false, print_workers },
-	{ "ports", "list the ports of applications with their traffic", true, print_ports },
-	{ "bindings", "list who owns which socket identity", false, print_bindings },
+	{ "status", "show what runs, since when, and how much of it", true, false, print_status },
+	{ "nics", "list the devices with their counters", false, false, print_nics },
+	{ "workers", "list the workers with their load", false, false, print_workers },
+	{ "ports", "list the ports of applications with their traffic", true, false, print_ports },
+	{ "bindings", "list who owns which socket identity", false, false, print_bindings },
 	{ "flows",
 	  "list live conversations",
+	  false,
 	  false,
 	  print_flows,
 	  {
@@ -24,10 +25,25 @@ const struct command commands[] = {
 		  { "--limit", "COUNT", "limit", ARGUMENT_NUMBER,
 		    "at most so many (1000); 0: all" },
 	  } },
-	{ "stats", "show every counter and whether all packets are accounted for", true,
+	{ "events",
+	  "show what becomes of conversations, until stopped",
+	  false,
+	  true,
+	  print_event,
+	  {
+		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT,
+		    "only tcp, udp, sctp, udplite, icmp or icmpv6" },
+		  { "--port", "NUMBER", "port", ARGUMENT_NUMBER,
+		    "only those with this transport port at either end" },
+		  { "--address", "ADDRESS", "address", ARGUMENT_TEXT,
+		    "only those with this address at either end" },
+		  { "--type", "TYPE", "type", ARGUMENT_TEXT, "only new, update or destroy" },
+	  } },
+	{ "stats", "show every counter and whether all packets are accounted for", true, false,
 	  print_stats },
 	{ "drops",
 	  "show why packets were dropped, and which closed ports they knocked on",
+	  false,
 	  false,
 	  print_drops,
 	  {
@@ -36,6 +52,7 @@ const struct command commands[] = {
 	  } },
 	{ "bind",
 	  "give a socket identity to a port",
+	  false,
 	  false,
 	  print_binding,
 	  {
@@ -47,6 +64,7 @@ const struct command commands[] = {
 	  } },
 	{ "unbind",
 	  "take a socket identity away",
+	  false,
 	  false,
 	  print_binding,
 	  {

@@ -21,12 +21,13 @@ struct argument {
 	const char *help;
 };
 
-#define ARGUMENTS_MAX 5
+#define ARGUMENTS_MAX 5 /* one of them ends the list */
 
 struct command {
 	const char *name;
 	const char *help;
-	bool watch; /* has --watch */
+	bool watch;  /* has --watch */
+	bool stream; /* has no end: `print` takes one line of many */
 	print_fn print;
 	struct argument arguments[ARGUMENTS_MAX]; /* name NULL: no more */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* connection.c: asks berthd over its control socket. */
+/* connection.c: asks berthd over its control socket, and reads what it answers. */
 #include "control/ctl/connection.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,12 +127,29 @@ refused(const json_t *answer)
 	return strcmp(code, "usage") == 0 ? CTL_USAGE : CTL_REFUSED;
 }
 
+/* Turns one line into JSON; anything but an answer that was given is said and becomes an exit
+ * status. */
+static enum ctl_exit
+answer_read(const char *line, size_t bytes, json_t **answer)
+{
+	json_t *json = json_loadb(line, bytes, 0, NULL);
+
+	if (!json_is_true(json_object_get(json, "ok"))) {
+		const enum ctl_exit status = refused(json);
+
+		json_decref(json);
+		return status;
+	}
+	*answer = json;
+	return CTL_OK;
+}
+
 enum ctl_exit
 connection_ask(const char *socket_path, const json_t *request, json_t **answer)
 {
 	const int fd = connection_open(socket_path);
 	char *line = NULL;
-	json_t *json;
+	enum ctl_exit status;
 	size_t bytes = 0;
 	int rc;
 
@@ -143,14 +161,107 @@ connection_ask(const char *socket_path, const json_t *request, json_t **answer)
 	close(fd);
 	if (rc != 0)
 		return unreachable(socket_path, -rc);
-	json = json_loadb(line, bytes, 0, NULL);
+	status = answer_read(line, bytes, answer);
 	free(line);
-	if (!json_is_true(json_object_get(json, "ok"))) {
-		const enum ctl_exit status = refused(json);
+	return status;
+}
 
+/* Of connection_follow(); there is one at a time. */
+static volatile sig_atomic_t followed_fd = -1, stopped;
+
+/* Ends the stream, so that a read that is about to wait does not. */
+static void
+stop(int signal_number)
+{
+	const int error = errno;
+
+	(void)signal_number;
+	stopped = 1;
+	shutdown(followed_fd, SHUT_RDWR);
+	errno = error;
+}
+
+static void
+stop_on(int signal_number)
+{
+	const struct sigaction action = { .sa_handler = stop };
+
+	sigaction(signal_number, &action, NULL);
+}
+
+/* Reads lines until `each` wants no more, somebody stops it, or the daemon does. */
+static enum ctl_exit
+lines_read(FILE *stream, connection_line_fn each, void *context)
+{
+	enum ctl_exit status = CTL_OK;
+	char *line = NULL;
+	size_t room = 0;
+	bool more = true;
+
+	while (more && status == CTL_OK) {
+		const ssize_t bytes = getline(&line, &room, stream);
+		json_t *json;
+
+		if (stopped)
+			break;
+		if (bytes <= 0) {
+			fprintf(stderr, "berthctl: berthd ended the connection\n");
+			status = CTL_UNREACHABLE;
+			break;
+		}
+		json = json_loadb(line, (size_t)bytes, 0, NULL);
+		if (json_object_get(json, "event") == NULL)
+			status = refused(json);
+		else
+			more = each(json, context);
 		json_decref(json);
-		return status;
 	}
-	*answer = json;
-	return CTL_OK;
+	free(line);
+	return status;
+}
+
+/* Sends the request and reads what comes, from a connected socket. */
+static enum ctl_exit
+follow(int fd, FILE *stream, const json_t *request, connection_line_fn each, void *context)
+{
+	static const struct timeval for_ever = { 0, 0 };
+	enum ctl_exit status = CTL_UNREACHABLE;
+	json_t *answer = NULL;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t bytes;
+
+	if (line_send(fd, request) == 0) {
+		bytes = getline(&line, &room, stream);
+		status = bytes > 0 ? answer_read(line, (size_t)bytes, &answer) : CTL_UNREACHABLE;
+	}
+	json_decref(answer);
+	free(line);
+	if (status == CTL_OK &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof(for_ever)) == 0)
+		return lines_read(stream, each, context);
+	return stopped ? CTL_OK : status;
+}
+
+enum ctl_exit
+connection_follow(const char *socket_path, const json_t *request, connection_line_fn each,
+		  void *context)
+{
+	const int fd = connection_open(socket_path);
+	enum ctl_exit status;
+	FILE *stream;
+
+	if (fd < 0)
+		return unreachable(socket_path, -fd);
+	stream = fdopen(fd, "r");
+	if (stream == NULL) {
+		close(fd);
+		return unreachable(socket_path, ENOMEM);
+	}
+	followed_fd = fd;
+	stop_on(SIGINT);
+	stop_on(SIGTERM);
+	status = follow(fd, stream, request, each, context);
+	fclose(stream);
+	return status;
 }

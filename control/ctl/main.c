@@ -225,6 +225,38 @@ ask_and_print(const struct options *o)
 	return status;
 }
 
+struct following {
+	bool json;
+	print_fn print;
+	json_t *former; /* the line before */
+};
+
+static bool
+line_print(json_t *line, void *context)
+{
+	struct following *f = context;
+
+	if (f->json) {
+		json_dumpf(line, stdout, JSON_COMPACT);
+		printf("\n");
+	} else {
+		f->print(line, f->former, 0);
+	}
+	json_decref(f->former);
+	f->former = json_incref(line);
+	return fflush(stdout) == 0;
+}
+
+static enum ctl_exit
+follow_and_print(const struct options *o)
+{
+	struct following f = { .json = o->json, .print = o->command->print };
+	const enum ctl_exit status = connection_follow(o->socket_path, o->request, line_print, &f);
+
+	json_decref(f.former);
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -242,7 +274,7 @@ main(int argc, char **argv)
 	else if (status == CTL_OK && o.help)
 		help_command(o.command);
 	else if (status == CTL_OK)
-		status = ask_and_print(&o);
+		status = o.command->stream ? follow_and_print(&o) : ask_and_print(&o);
 	json_decref(o.request);
 	return (int)status;
 }

@@ -184,6 +184,45 @@ print_flows(json_t *answer, const json_t *former, double seconds)
 		printf("There are more flows: raise --limit.\n");
 }
 
+/* Lines come one by one: the columns have widths of their own. */
+static void
+event_line(const json_t *event)
+{
+	static const char *const ends[] = { "orig", "reply" };
+	long long packets = 0, bytes = 0;
+
+	printf("%-7s %-6s", json_string_value(json_object_get(event, "event")),
+	       json_string_value(json_object_get(event, "proto")));
+	for (unsigned i = 0; i < 2; i++) {
+		const json_t *end = json_object_get(event, ends[i]);
+
+		packets += json_integer_value(json_object_get(end, "packets"));
+		bytes += json_integer_value(json_object_get(end, "bytes"));
+		printf(" %-39s %5lld", json_string_value(json_object_get(end, "address")),
+		       (long long)json_integer_value(json_object_get(end, "port")));
+	}
+	printf(" %8lld %10lld %-11s %-8s %s\n", packets, bytes,
+	       json_string_value(json_object_get(event, "state")),
+	       json_string_value(json_object_get(event, "end")),
+	       json_string_value(json_object_get(event, "port")));
+}
+
+void
+print_event(json_t *answer, const json_t *former, double seconds)
+{
+	const json_t *lost = json_object_get(answer, "events");
+
+	(void)seconds;
+	if (former == NULL)
+		printf("%-7s %-6s %-39s %5s %-39s %5s %8s %10s %-11s %-8s %s\n", "EVENT", "PROTO",
+		       "FROM", "PORT", "TO", "PORT", "PACKETS", "BYTES", "STATE", "END",
+		       "SERVED-BY");
+	if (lost != NULL)
+		printf("%-7s %lld\n", "lost", (long long)json_integer_value(lost));
+	else
+		event_line(answer);
+}
+
 void
 print_stats(json_t *answer, const json_t *former, double seconds)
 {

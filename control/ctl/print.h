@@ -14,6 +14,7 @@ void print_workers(json_t *answer, const json_t *former, double seconds);
 void print_ports(json_t *answer, const json_t *former, double seconds);
 void print_bindings(json_t *answer, const json_t *former, double seconds);
 void print_flows(json_t *answer, const json_t *former, double seconds);
+void print_event(json_t *answer, const json_t *former, double seconds);
 void print_stats(json_t *answer, const json_t *former, double seconds);
 void print_drops(json_t *answer, const json_t *former, double seconds);
 void print_binding(json_t *answer, const json_t *former, double seconds);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flow.h: the flow table of one worker: single writer, readers anywhere. Served by flow.c,
- * flow_walk.c, flow_totals.c, flow_memory.c and the forms of the code in flow_code.h.
+ * flow_walk.c, flow_totals.c, flow_record.c, flow_memory.c and the forms of the code in
+ * flow_code.h.
  *
  * F1  Only the owning worker (the writer) calls the functions marked "writer". Any thread that the
  *     caller's quiescent-state scheme protects may call those marked "reader".

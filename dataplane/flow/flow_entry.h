@@ -47,7 +47,7 @@ struct flow_entry {
 	 * those of `epoch`; the truth is in the detail. Epoch 0: the entry was just made (F6). */
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t binding;
-	_Atomic uint16_t port;       /* its id */
+	_Atomic uint16_t port;       /* its id, and above it what FLOW_NOTED_SHIFT says */
 	_Atomic uint16_t generation; /* of the slot's lives; wraps, never 0 */
 	/* Counts, state and flags in one word, so that a packet loads and stores once:
 	 *   0..6    packets of the original direction, modulo 2^7
@@ -68,12 +68,22 @@ struct flow_detail {
 	_Atomic uint64_t bytes[2];                       /* IP bytes */
 	_Atomic port_ref port[2];    /* PORT_REF_NONE: not an application of ours */
 	_Atomic uint32_t binding[2]; /* per side, as port[]; 0: none */
-	_Atomic uint32_t epoch;      /* of the bindings that port[] was decided under */
 	_Atomic uint32_t first_ms;
+	_Atomic uint8_t tcp_flags[2]; /* all that packets of each direction carried */
+	uint16_t reserved;
 	_Atomic uint16_t link; /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	uint8_t peer_mac[6];   /* who sent us that packet; control does not read it */
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");
+
+/* Bits of entry.port that are the port's id. The four above them say, two for each direction, which
+ * of the flags PSH and ACK the detail has: these come with most packets, and then only the entry's
+ * line is looked at. */
+#define FLOW_PORT_BITS   12u
+#define FLOW_PORT_MASK   ((1u << FLOW_PORT_BITS) - 1)
+#define FLOW_NOTED_SHIFT 3u /* of PSH (0x08) and ACK (0x10) among the TCP flags */
+#define FLOW_NOTED_MASK  3u
+static_assert(PORTS_MAX <= 1u << FLOW_PORT_BITS, "ids of ports fit");
 
 #define FLOW_DIRECTION_BITS 26u
 #define FLOW_PACKETS_BITS   7u
@@ -140,6 +150,41 @@ flow_near_side(unsigned flags)
 
 	return (flags & FLOW_OUTGOING) != 0 ? origin : !origin;
 }
+
+/* The id in entry.port. */
+static inline uint16_t
+flow_entry_port(const struct flow_entry *e)
+{
+	return flow_load(&e->port, memory_order_relaxed) & FLOW_PORT_MASK;
+}
+/* Writer. */
+static inline void
+flow_entry_port_set(struct flow_entry *e, uint16_t id)
+{
+	const uint16_t noted = flow_load(&e->port, memory_order_relaxed) & ~FLOW_PORT_MASK;
+
+	flow_store(&e->port, noted | id, memory_order_relaxed);
+}
+
+static inline unsigned
+flow_noted_bit(unsigned direction)
+{
+	return FLOW_PORT_BITS + 2 * direction;
+}
+
+/* Those of a packet's TCP flags that the detail may lack; 0 for most packets. Writer. */
+static inline uint8_t
+flow_tcp_flags_new(const struct flow_entry *e, unsigned direction, uint8_t tcp_flags)
+{
+	const unsigned noted =
+		flow_load(&e->port, memory_order_relaxed) >> flow_noted_bit(direction) &
+		FLOW_NOTED_MASK;
+
+	return tcp_flags & ~(noted << FLOW_NOTED_SHIFT);
+}
+/* Adds them to the detail. Writer. */
+void flow_tcp_flags_note(struct flow_entry *e, struct flow_detail *d, unsigned direction,
+			 uint8_t tcp_flags);
 
 /* Says that the entry's detail is complete, and under which epoch (not 0) port and binding were
  * decided (F6). Writer. */

@@ -71,6 +71,12 @@ tcp_timeout_ms(const struct track_timeouts *timeouts, unsigned state)
 	}
 }
 
+bool
+track_closed(uint8_t proto, unsigned state)
+{
+	return proto == PROTO_TCP && state == TRACK_CLOSED;
+}
+
 uint32_t
 track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state)
 {

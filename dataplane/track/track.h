@@ -42,5 +42,8 @@ enum track_event {
 unsigned track_packet(struct flow_entry *e, struct flow_detail *d, bool reply, uint8_t tcp_flags,
 		      uint32_t ip_bytes, uint32_t now_ms);
 
+/* Whether a flow in `state` was closed by its protocol and waits only for what comes late. Pure. */
+bool track_closed(uint8_t proto, unsigned state);
+
 /* How long a flow of `proto` may idle in `state`. Pure. */
 uint32_t track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state);

@@ -108,7 +108,9 @@ make_rings(struct dataplane *dp)
 		}
 		dp->events[from] = make_ring("events", from, 0, sizeof(struct neighbour_event),
 					     NEIGHBOUR_EVENTS);
-		missing |= dp->events[from] == NULL;
+		dp->flow_events[from] =
+			make_ring("flow_events", from, 0, sizeof(struct flow_event), FLOW_EVENTS);
+		missing |= dp->events[from] == NULL || dp->flow_events[from] == NULL;
 	}
 	dp->solicits =
 		make_ring("solicits", 0, 0, sizeof(struct neighbour_event), NEIGHBOUR_EVENTS);
@@ -355,6 +357,7 @@ dataplane_destroy(struct dataplane *dp)
 		for (uint16_t to = 0; to < dp->options.workers; to++)
 			rte_ring_free(dp->handover[from][to]);
 		rte_ring_free(dp->events[from]);
+		rte_ring_free(dp->flow_events[from]);
 		if (dp->workers[from] != NULL) {
 			flow_table_destroy(dp->workers[from]->flows);
 			fragment_table_destroy(dp->workers[from]->fragments);

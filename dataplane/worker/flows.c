@@ -40,12 +40,11 @@ set_port(struct worker *w, struct flow_detail *d, unsigned side, const struct bi
 /* Forgets ports that died or lost their binding since the flow was decided. A live owner keeps its
  * flows whatever else was bound meanwhile (T7). */
 static void
-revalidate(struct worker *w, struct flow_detail *d)
+revalidate(struct worker *w, const struct flow_entry *e, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
-	const uint32_t epoch = w->snapshot->epoch;
 
-	if (atomic_load_explicit(&d->epoch, memory_order_relaxed) == epoch)
+	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) == w->snapshot->epoch)
 		return;
 	for (unsigned side = 0; side < 2; side++) {
 		const port_ref port = detail_port(d, side);
@@ -55,7 +54,6 @@ revalidate(struct worker *w, struct flow_detail *d)
 		    (flows_port(w, port) == NULL || !bind_alive(w->snapshot->bindings, id, port)))
 			set_port(w, d, side, &nobody);
 	}
-	atomic_store_explicit(&d->epoch, epoch, memory_order_relaxed);
 }
 
 /* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then the
@@ -66,7 +64,7 @@ entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
 	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) != w->snapshot->epoch ||
 	    flow_near_side(flow_entry_flags(e)) != side)
 		return PORT_REF_NONE;
-	return w->snapshot->ports[atomic_load_explicit(&e->port, memory_order_relaxed)]->ref;
+	return w->snapshot->ports[flow_entry_port(e)]->ref;
 }
 
 /* Copies what the detail, which is up to date, says of the near side to the entry's line. */
@@ -78,7 +76,7 @@ entry_remember(const struct worker *w, struct flow_entry *e, const struct flow_d
 
 	if (port == PORT_REF_NONE)
 		return;
-	atomic_store_explicit(&e->port, port_ref_id(port), memory_order_relaxed);
+	flow_entry_port_set(e, port_ref_id(port));
 	atomic_store_explicit(&e->binding,
 			      atomic_load_explicit(&d->binding[side], memory_order_relaxed),
 			      memory_order_relaxed);
@@ -118,9 +116,10 @@ static enum drop_reason
 decide(struct worker *w, uint32_t index, unsigned side, const struct packet *packet, uint64_t hash,
        port_ref *port)
 {
+	struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 
-	revalidate(w, d);
+	revalidate(w, e, d);
 	if (detail_port(d, side) == PORT_REF_NONE) {
 		struct bind_result to;
 		const enum drop_reason reason = bind_packet(w, packet, hash, &to);
@@ -129,7 +128,7 @@ decide(struct worker *w, uint32_t index, unsigned side, const struct packet *pac
 			return reason;
 		set_port(w, d, side, &to);
 	}
-	entry_remember(w, flow_entry_at(w->flows, index), d);
+	entry_remember(w, e, d);
 	*port = detail_port(d, side);
 	return DROP_NONE;
 }
@@ -171,13 +170,13 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 	atomic_store_explicit(&e->word, flow_word_with(0, TRACK_NEW, flags), memory_order_relaxed);
 	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
 	/* No reader looks at it yet (F6). */
-	*d = (struct flow_detail){ .first_ms = w->now_ms,
-				   .link = LINK_NONE,
-				   .epoch = w->snapshot->epoch };
+	*d = (struct flow_detail){ .first_ms = w->now_ms, .link = LINK_NONE };
 	set_port(w, d, side, to);
 	entry_remember(w, e, d);
 	expect(w, *index, TRACK_NEW);
 	count(&w->counters, COUNTER_flows_created, 1);
+	if (w->reporting)
+		report_flow(w, *index, FLOW_EVENT_NEW, FLOW_LIVES);
 	return DROP_NONE;
 }
 
@@ -239,7 +238,7 @@ sender(struct worker *w, uint32_t index, unsigned side)
 	if (port != PORT_REF_NONE)
 		return port;
 	d = flow_detail_at(w->flows, index);
-	revalidate(w, d);
+	revalidate(w, e, d);
 	entry_remember(w, e, d);
 	return detail_port(d, side);
 }
@@ -288,9 +287,15 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, uns
 	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
 	const unsigned events =
 		track_packet(e, d, reply, packet->tcp_flags, packet->l3_bytes, w->now_ms);
+	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, packet->tcp_flags);
 
-	if ((events & TRACK_STATE) != 0)
+	if (tcp_flags != 0)
+		flow_tcp_flags_note(e, d, reply, tcp_flags);
+	if ((events & TRACK_STATE) != 0) {
 		expect(w, index, flow_word_state(flow_entry_word(e)));
+		if (w->reporting)
+			report_flow(w, index, FLOW_EVENT_UPDATE, FLOW_LIVES);
+	}
 	/* The way back is learnt anew now and then: it lies on the other line. */
 	if ((events & TRACK_REFRESH) != 0 && mac != NULL) {
 		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
@@ -309,6 +314,8 @@ flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worke
 
 	if (idle_ms < timeout_ms)
 		return timeout_ms - idle_ms;
+	if (w->reporting)
+		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
 	d = flow_detail_at(t, index);
 	count_flow(w, detail_port(d, 0), -1);
 	count_flow(w, detail_port(d, 1), -1);

@@ -15,6 +15,8 @@ housekeeping_adopt(struct worker *w)
 	struct dp_snapshot *s = atomic_load_explicit(&w->dp->snapshot, memory_order_acquire);
 
 	w->neighbours = atomic_load_explicit(&w->dp->neighbours, memory_order_acquire);
+	/* Relaxed: it says nothing of other memory. */
+	w->reporting = atomic_load_explicit(&w->dp->reporting, memory_order_relaxed);
 	if (s == w->snapshot)
 		return;
 	w->snapshot = s;

@@ -6,8 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), housekeeping.c
- * (expiry, limbo, adoption of publications). */
+ * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
+ * of flows for control), housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -72,6 +72,7 @@ struct worker {
 	/* What control publishes, as loaded at the start of this poll. */
 	struct dp_snapshot *snapshot;
 	const struct neighbour_table *neighbours;
+	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
 	struct fragment_table *fragments;
@@ -130,10 +131,12 @@ struct dataplane {
 	struct rte_ring
 		*handover[WORKERS_MAX][WORKERS_MAX]; /* [from][to], single producer/consumer */
 	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
-	struct rte_ring *solicits; /* control to worker 0: struct neighbour_event */
+	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
+	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
 	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
+	_Atomic bool reporting;          /* control and workers: relaxed */
 	/* Control stores with release, workers load with acquire, once per poll. */
 	_Atomic(struct dp_snapshot *) snapshot;
 	_Atomic(struct neighbour_table *) neighbours;
@@ -206,6 +209,12 @@ struct dp_port *flows_port(const struct worker *w, port_ref ref);
 /* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
 enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
 			      const struct flow_key *key, uint64_t hash, uint32_t *index);
+
+/* report.c: tells control of a flow, or counts that it could not. To be called while somebody
+ * listens (w->reporting). */
+void report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum flow_end end);
+/* Why a flow that idled for its time ends. */
+enum flow_end report_end(const struct worker *w, uint32_t index);
 
 /* emit.c */
 /* Puts a finished frame on nic's queue of this worker, or hands it to a worker that has one. */

@@ -4,6 +4,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -25,6 +26,8 @@ FLOW = {
     "state": "established", "port": "web", "age_ms": 9, "idle_ms": 1, "timeout_ms": 1000,
     "outgoing": False,
 }
+EVENT = {"event": "destroy", "end": "fin", **{k: v for k, v in FLOW.items() if "_ms" not in k}}
+LOST = {"event": "lost", "events": 17}
 ANSWERS = {
     "status": {"version": "1", "pid": 1, "conserved": True},
     "nics": {"nics": [{"name": "wan", "device": "net_null0", "up": True}]},
@@ -172,10 +175,65 @@ class Ctl(unittest.TestCase):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn("berthctl --help", result.stderr, arguments)
 
+    def follow(self, *arguments, lines, more=""):
+        """berthctl events against a daemon that says `lines` and `more`, then hangs up."""
+        text = "".join(json.dumps(line) + "\n" for line in lines) + more
+        self.play(lambda request: text.encode())
+        return self.ctl("events", *arguments)
+
+    def test_events_are_lines(self):
+        table = self.follow(lines=({"ok": True}, EVENT, LOST, EVENT))
+        self.assertEqual(table.returncode, 3, "the daemon hung up")
+        self.assertIn("ended the connection", table.stderr)
+        lines = table.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines],
+                         ["EVENT", "destroy", "lost", "destroy"])
+        for text in ("198.51.100.7", "40000", "established", "fin", "web", " 5 ", " 300 "):
+            self.assertIn(text, lines[1])
+        self.assertEqual(lines[2].split()[1], "17")
+
+    def test_events_as_json(self):
+        result = self.follow("--json", "--type", "destroy", "--port", "443",
+                             lines=({"ok": True}, EVENT, LOST))
+        self.assertEqual([json.loads(line) for line in result.stdout.splitlines()], [EVENT, LOST])
+        self.assertEqual(self.daemon.requests,
+                         [{"command": "events", "type": "destroy", "port": 443}])
+
+    def test_events_that_are_none(self):
+        for lines, more, status in (([], "", 3), ([], "nonsense\n", 3),
+                                    ([{"ok": True}, [1]], "", 3), ([{"ok": True}], "{", 3),
+                                    ([{"ok": False, "error": "too many", "code": "refused"}], "",
+                                     1)):
+            result = self.follow(lines=lines, more=more)
+            self.assertEqual((result.returncode, result.stdout), (status, ""), (lines, more))
+            self.daemon.stop()
+            self.daemon = None
+            os.unlink(self.path)
+
+    def test_an_interrupt_ends_events(self):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            reader = subprocess.Popen([CTL, "--socket", self.path, "events"],
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall((json.dumps({"ok": True}) + "\n" + json.dumps(EVENT) +
+                              "\n").encode())
+                # Each line is out at once: two of them while the daemon stays.
+                self.assertIn("SERVED-BY", reader.stdout.readline())
+                self.assertIn("destroy", reader.stdout.readline())
+                reader.send_signal(number)
+                output, errors = reader.communicate(timeout=20)
+            self.assertEqual((reader.returncode, output, errors), (0, "", ""))
+        listener.close()
+
     def test_help_and_version(self):
         text = self.ctl("--help")
         self.assertEqual(text.returncode, 0)
-        for command in ANSWERS:
+        for command in [*ANSWERS, "events"]:
             self.assertIn("  " + command, text.stdout)
             own = self.ctl(command, "--help")
             self.assertEqual(own.returncode, 0)

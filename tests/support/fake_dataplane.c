@@ -73,6 +73,36 @@ dataplane_neighbour_events(struct dataplane *dp, struct neighbour_event *events,
 	return n;
 }
 
+void
+dataplane_flow_events_want(struct dataplane *dp, bool wanted)
+{
+	(void)dp;
+	fake.flow_events_wanted = wanted;
+}
+
+unsigned
+dataplane_flow_events(struct dataplane *dp, uint16_t worker, struct flow_event *events,
+		      unsigned max)
+{
+	const unsigned n = fake.flow_events_count < max ? fake.flow_events_count : max;
+
+	(void)dp;
+	if (worker != 0)
+		return 0;
+	memcpy(events, fake.flow_events, n * sizeof(*events));
+	memmove(fake.flow_events, fake.flow_events + n,
+		(fake.flow_events_count - n) * sizeof(*events));
+	fake.flow_events_count -= n;
+	return n;
+}
+
+uint64_t
+dataplane_flow_events_lost(const struct dataplane *dp)
+{
+	(void)dp;
+	return fake.flow_events_lost;
+}
+
 int
 dataplane_neighbour_solicit(struct dataplane *dp, uint16_t link, const struct address *address)
 {

@@ -26,6 +26,10 @@ struct fake_dataplane {
 
 	struct neighbour_event events[1024];
 	unsigned events_count;
+	struct flow_event flow_events[8192]; /* of worker 0 */
+	unsigned flow_events_count;
+	uint64_t flow_events_lost;
+	bool flow_events_wanted;
 	bool solicit_refused; /* answer -EAGAIN */
 	unsigned solicits;
 	struct address solicited[FAKE_SOLICITS_MAX];

@@ -16,6 +16,7 @@ static struct bindings *registry;
 static struct notifier *notifier;
 static struct apps *apps;
 static struct neighbours *table;
+static struct flow_events *events;
 static struct console *console;
 static struct command_context context;
 static int app_fd;
@@ -58,6 +59,7 @@ setup(void)
 	cr_assert(eq(int, bindings_create(&rules, &registry), 0));
 	cr_assert(eq(int, notifier_start(&notifier), 0));
 	cr_assert(eq(int, neighbours_create(fake_dataplane(), &table), 0));
+	cr_assert(eq(int, flow_events_create(base, fake_dataplane(), &events), 0));
 	options.base = base;
 	options.dp = fake_dataplane();
 	options.bindings = registry;
@@ -68,6 +70,7 @@ setup(void)
 		.apps = apps,
 		.bindings = registry,
 		.neighbours = table,
+		.events = events,
 		.version = "1.2.3",
 		.memory = "ordinary",
 		.daemon_uid = 900,
@@ -81,6 +84,7 @@ teardown(void)
 {
 	close(app_fd);
 	console_destroy(console);
+	flow_events_destroy(events);
 	apps_destroy(apps);
 	neighbours_destroy(table);
 	notifier_stop(notifier);
@@ -103,10 +107,10 @@ says(const json_t *object, const char *member, bool value)
 static json_t *
 run(const struct credentials *who, const char *line)
 {
-	struct flow_dump *dump;
-	json_t *answer = command_run(&context, who, line, strlen(line), &dump);
+	struct command_stream stream;
+	json_t *answer = command_run(&context, who, line, strlen(line), &stream);
 
-	cr_assert(answer != NULL && dump == NULL, "%s", line);
+	cr_assert(answer != NULL && stream.dump == NULL && stream.events == NULL, "%s", line);
 	return answer;
 }
 
@@ -131,6 +135,9 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 		{ "{\"command\":\"flows\",\"port\":65536}", "usage", true },
 		{ "{\"command\":\"flows\",\"address\":\"here\"}", "usage", true },
 		{ "{\"command\":\"flows\",\"limit\":1.5}", "usage", true },
+		{ "{\"command\":\"events\",\"proto\":\"esp\"}", "usage", true },
+		{ "{\"command\":\"events\",\"type\":\"old\"}", "usage", true },
+		{ "{\"command\":\"events\",\"type\":1}", "usage", true },
 		{ "{\"command\":\"bind\"}", "usage", true },
 		{ "{\"command\":\"bind\",\"port\":\"web\",\"identity\":\"tcp\"}", "usage", true },
 		{ "{\"command\":\"bind\",\"port\":\"no\",\"identity\":\"tcp/*:80\"}", "refused",
@@ -392,4 +399,216 @@ Test(commands, clients_are_bounded)
 	cr_assert(n > 60 && n < 100, "%u", n);
 	while (n > 0)
 		close(many[--n]);
+}
+
+/* Adds one event of a flow from 192.0.2.9:`from` to port 443. */
+static void
+tell(uint8_t proto, uint16_t from, enum flow_event_kind kind)
+{
+	struct flow_event *e = &fake.flow_events[fake.flow_events_count++];
+
+	*e = (struct flow_event){ .kind = (uint8_t)kind };
+	e->flow.key = (struct flow_key){ .family = FAMILY_IPV4,
+					 .proto = proto,
+					 .port = { 443, from },
+					 .addr = { { 198, 51, 100, 2 }, { 192, 0, 2, 9 } } };
+	e->flow.flags = FLOW_ORIG_IS_1 | FLOW_REPLIED;
+	e->flow.packets[0] = 3;
+	e->flow.bytes[1] = 120;
+	e->flow.tcp_flags[0] = 0x1b;
+	e->flow.first_ms = fake.now_ms - 1500;
+	e->flow.last_ms = fake.now_ms;
+	e->flow.port = fake.snapshot->ports[0]->ref;
+	e->flow.end = kind == FLOW_EVENT_DESTROY ? FLOW_END_FIN : FLOW_LIVES;
+}
+
+/* A line of a client, without an answer yet. */
+static int
+ask(const char *line)
+{
+	const int fd = dial();
+
+	cr_assert(send(fd, line, strlen(line), 0) > 0);
+	return fd;
+}
+
+/* Turns the loop until all events were told. Its timer is a few milliseconds away at most. */
+static void
+tell_all(void)
+{
+	while (fake.flow_events_count != 0)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+/* How many lines there are in `text`, and in *lost how many events it says were lost. */
+static unsigned
+lines_count(char *text, json_int_t *lost)
+{
+	unsigned n = 0;
+
+	*lost = 0;
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		json_t *o = json_loads(line, 0, NULL);
+
+		cr_assert(ne(ptr, o, NULL), "%s", line);
+		if (json_object_get(o, "events") != NULL)
+			*lost += json_integer_value(json_object_get(o, "events"));
+		else
+			n++;
+		json_decref(o);
+	}
+	return n;
+}
+
+/* Goal: an event has the shape that scripts rely on. Method: one flow that was closed. */
+Test(commands, events_have_a_shape)
+{
+	static const char shape[] = "{s:s, s:s, s:s, s:{s:s, s:i, s:I, s:I, s:s}, s:{s:s, s:I}, "
+				    "s:s, s:s, s:s, s:s, s:i, s:i, s:b}";
+	const int fd = ask("{\"command\":\"events\"}\n");
+	const char *event, *end, *proto, *address, *flags, *to, *state, *port, *first, *last;
+	int from, worker, zone, outgoing;
+	json_int_t packets, bytes, back;
+	char *line = read_line(fd);
+	json_t *o;
+
+	cr_assert(eq(str, line, "{\"ok\":true}\n"));
+	free(line);
+	cr_assert(fake.flow_events_wanted);
+	fake.now_ms = 10000;
+	tell(PROTO_TCP, 5000, FLOW_EVENT_DESTROY);
+	line = read_line(fd);
+	o = json_loads(line, 0, NULL);
+	cr_assert(eq(int,
+		     json_unpack(o, shape, "event", &event, "end", &end, "proto", &proto, "orig",
+				 "address", &address, "port", &from, "packets", &packets, "bytes",
+				 &bytes, "tcp_flags", &flags, "reply", "address", &to, "bytes",
+				 &back, "state", &state, "port", &port, "first", &first, "last",
+				 &last, "worker", &worker, "zone", &zone, "outgoing", &outgoing),
+		     0));
+	cr_expect(eq(str, (char *)event, "destroy"));
+	cr_expect(eq(str, (char *)end, "fin"));
+	cr_expect(eq(str, (char *)proto, "tcp"));
+	cr_expect(eq(str, (char *)address, "192.0.2.9"));
+	cr_expect(eq(str, (char *)to, "198.51.100.2"));
+	cr_expect(eq(str, (char *)flags, "FSPA"));
+	cr_expect(eq(str, (char *)port, "web"));
+	cr_expect(from == 5000 && packets == 3 && bytes == 0 && back == 120 && !outgoing);
+	cr_expect(eq(sz, strlen(first), strlen("2026-01-01T00:00:00.000Z")));
+	cr_expect(lt(int, strcmp(first, last), 0));
+	json_decref(o);
+	free(line);
+	close(fd);
+	for (unsigned i = 0; i < 100 && fake.flow_events_wanted; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_expect(not(fake.flow_events_wanted), "the last listener has left");
+}
+
+/* Goal: each of several clients gets what it asked for, and no other. */
+Test(commands, events_are_filtered)
+{
+	static const struct {
+		const char *line;
+		unsigned count;
+	} cases[] = {
+		{ "{\"command\":\"events\"}\n", 6 },
+		{ "{\"command\":\"events\",\"proto\":\"udp\"}\n", 3 },
+		{ "{\"command\":\"events\",\"type\":\"new\"}\n", 2 },
+		{ "{\"command\":\"events\",\"type\":\"update\",\"port\":6000}\n", 1 },
+		{ "{\"command\":\"events\",\"type\":\"destroy\",\"proto\":\"tcp\"}\n", 1 },
+		{ "{\"command\":\"events\",\"address\":\"192.0.2.9\"}\n", 6 },
+		{ "{\"command\":\"events\",\"address\":\"192.0.2.10\"}\n", 0 },
+	};
+	int fds[sizeof(cases) / sizeof(cases[0])];
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fds[i] = ask(cases[i].line);
+		free(read_line(fds[i]));
+	}
+	for (unsigned kind = 0; kind < FLOW_EVENT_KINDS; kind++) {
+		tell(PROTO_TCP, 5000, kind);
+		tell(PROTO_UDP, 6000, kind);
+	}
+	tell_all();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_int_t lost = 0;
+		char *lines = cases[i].count == 0 ? NULL : read_line(fds[i]);
+
+		cr_expect(eq(u32, lines == NULL ? 0 : lines_count(lines, &lost), cases[i].count),
+			  "row %u", i);
+		cr_expect(eq(i64, lost, 0), "row %u", i);
+		free(lines);
+		close(fds[i]);
+	}
+}
+
+/* Goal: a client that does not read misses events by count, is told how many, and costs nobody
+ * else any; so are events that workers had no room for.
+ * Method: one client reads, one does not until the end; what it got and missed must add up. */
+Test(commands, a_slow_reader_of_events_loses_by_count)
+{
+	enum { ROUNDS = 40, EACH = 500, WORKERS_LOST = 7 };
+	const int slow = ask("{\"command\":\"events\"}\n"),
+		  good = ask("{\"command\":\"events\"}\n");
+	json_int_t lost, slow_lost = 0;
+	unsigned good_count = 0, slow_count = 0;
+	char *lines;
+
+	free(read_line(good));
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < EACH; i++)
+			tell(PROTO_UDP, (uint16_t)(1000 + i), FLOW_EVENT_NEW);
+		tell_all();
+		lines = read_line(good);
+		good_count += lines_count(lines, &lost);
+		cr_assert(eq(i64, lost, 0), "round %u", round);
+		free(lines);
+	}
+	fake.flow_events_lost = WORKERS_LOST;
+	lines = read_line(good);
+	cr_expect(eq(u32, lines_count(lines, &lost), 0));
+	cr_expect(eq(i64, lost, WORKERS_LOST));
+	free(lines);
+	cr_expect(eq(u32, good_count, ROUNDS * EACH));
+	while (slow_count + slow_lost < ROUNDS * EACH + WORKERS_LOST + 1) {
+		lines = read_line(slow);
+		cr_assert(ne(ptr, lines, NULL), "%u and %lld lost", slow_count,
+			  (long long)slow_lost);
+		slow_count += lines_count(lines, &lost);
+		slow_lost += lost;
+		free(lines);
+	}
+	cr_expect(gt(i64, slow_lost, WORKERS_LOST));
+	cr_expect(eq(u64, slow_count + (uint64_t)slow_lost, ROUNDS * EACH + WORKERS_LOST + 1),
+		  "one line more says that it begins");
+	close(slow);
+	close(good);
+}
+
+/* Goal: listeners are bounded, and one that left makes room. What they still say is ignored. */
+Test(commands, listeners_are_bounded)
+{
+	int fds[FLOW_LISTENERS_MAX + 1];
+	char *line;
+
+	for (unsigned i = 0; i <= FLOW_LISTENERS_MAX; i++) {
+		fds[i] = ask("{\"command\":\"events\"}\n{\"command\":\"nics\"}\nand so on\n");
+		line = read_line(fds[i]);
+		cr_assert(ne(ptr, line, NULL));
+		if (i < FLOW_LISTENERS_MAX)
+			cr_expect(eq(str, line, "{\"ok\":true}\n"));
+		else
+			cr_expect(ne(ptr, strstr(line, "too many clients listen"), NULL));
+		free(line);
+	}
+	close(fds[0]);
+	for (unsigned i = 0; i < 100; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	close(fds[FLOW_LISTENERS_MAX]);
+	fds[0] = ask("{\"command\":\"events\"}\n");
+	line = read_line(fds[0]);
+	cr_expect(eq(str, line, "{\"ok\":true}\n"));
+	free(line);
+	for (unsigned i = 0; i < FLOW_LISTENERS_MAX; i++)
+		close(fds[i]);
 }

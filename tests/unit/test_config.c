@@ -135,6 +135,12 @@ static const struct wrong wrongs[] = {
 	{ "sockets: {app: /0123456789012345678901234567890123456789012345678901234567890123456789"
 	  "0123456789012345678901234567890123456}\n" NICS,
 	  1, 16, "sockets.app is \"/01" },
+	{ "ipfix: {collector: 192.0.2.1:4739}\n" NICS, 1, 20, "udp/192.0.2.50:4739" },
+	{ "ipfix: {collector: 'udp/192.0.2.1'}\n" NICS, 1, 20, "an address and a port" },
+	{ "ipfix: {collector: 'udp/192.0.2.1:0'}\n" NICS, 1, 20, "from 1 to 65535" },
+	{ "ipfix: {collector: 'udp/192.0.2.256:4739'}\n" NICS, 1, 20, "an address and a port" },
+	{ "ipfix: {collector: 'tcp/[192.0.2.1]:4739'}\n" NICS, 1, 20, "an address and a port" },
+	{ "ipfix: {template-seconds: 0}\n" NICS, 1, 27, "1 to 86400" },
 	{ "ephemeral: 49152\n" NICS, 1, 12, "a range of ports" },
 	{ "ephemeral: 60000-50000\n" NICS, 1, 12, "the lower one first" },
 	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1 to 65535" },
@@ -314,6 +320,7 @@ Test(config, defaults)
 	cr_assert(eq(str, c.sockets.control_socket, "/run/berth/control.sock"));
 	cr_assert(eq(str, c.sockets.socket_group, ""));
 	cr_assert(all(eq(u16, c.ephemeral.first, 49152), eq(u16, c.ephemeral.last, 65535)));
+	cr_assert(all(eq(u8, c.ipfix.address.family, FAMILY_ANY), eq(u32, c.ipfix.domain, 1)));
 	cr_assert(all(eq(u32, c.quota.applications, 64), eq(u32, c.quota.bindings, 4096),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1 << 30)));
 	cr_assert(eq(u16, c.grants_count, 0));
