@@ -81,7 +81,7 @@ find_burst(const struct berth *b, const struct keys *k, uint32_t at, uint32_t in
 static inline void
 show(const struct berth *b, uint32_t index)
 {
-	*flow_detail_at(b->t, index) = (struct flow_detail){ .first_ms = 0, .epoch = 1 };
+	*flow_detail_at(b->t, index) = (struct flow_detail){ .first_ms = 0 };
 	flow_expect(b->t, index, 0, LONG_MS);
 	flow_entry_show(flow_entry_at(b->t, index), 1);
 }
