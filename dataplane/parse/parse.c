@@ -30,8 +30,13 @@ ethernet_walk(const uint8_t *frame, uint32_t end, unsigned tags, uint16_t *type,
 			return DROP_VLAN_TOO_DEEP;
 		if (end - at < VLAN_TAG_BYTES)
 			return DROP_FRAME_TRUNCATED;
-		if (tags++ == 0)
+		if (tags++ == 0) {
 			p->vlan = be16_load(frame + at) & VLAN_ID_MASK;
+			p->facts |= PACKET_TAGGED;
+		} else {
+			p->more.vlan_inner = be16_load(frame + at) & VLAN_ID_MASK;
+			p->facts |= PACKET_TAGGED_TWICE;
+		}
 		at += VLAN_TAG_BYTES;
 		*type = be16_load(frame + at - 2);
 	}
@@ -62,44 +67,36 @@ parse_frame(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_
 	    struct packet *out)
 {
 	const uint32_t end = bytes < VIEW_BYTES_MAX ? bytes : VIEW_BYTES_MAX;
-	struct packet p = { 0 };
 	enum drop_reason reason;
 	unsigned tags = 0;
 	uint16_t type;
 
+	*out = (struct packet){ 0 };
 	if (flags & PARSE_VLAN_STRIPPED) {
-		p.vlan = vlan_tci & VLAN_ID_MASK;
+		out->vlan = vlan_tci & VLAN_ID_MASK;
+		out->facts = PACKET_TAGGED;
 		tags = 1;
 	}
-	reason = ethernet_walk(frame, end, tags, &type, &p);
+	reason = ethernet_walk(frame, end, tags, &type, out);
 	if (reason != DROP_NONE)
 		return reason;
 	if (type == ETHERTYPE_NUM_IPV4)
-		reason = ipv4_walk(frame, end, flags, &p);
-	else if (type == ETHERTYPE_NUM_IPV6)
-		reason = ipv6_walk(frame, end, flags, &p);
-	else if (type == ETHERTYPE_NUM_ARP)
-		reason = arp_walk(frame, end, &p);
-	else
-		reason = DROP_ETHERTYPE_UNKNOWN;
-	if (reason == DROP_NONE)
-		*out = p;
-	return reason;
+		return ipv4_walk(frame, end, flags, out);
+	if (type == ETHERTYPE_NUM_IPV6)
+		return ipv6_walk(frame, end, flags, out);
+	if (type == ETHERTYPE_NUM_ARP)
+		return arp_walk(frame, end, out);
+	return DROP_ETHERTYPE_UNKNOWN;
 }
 
 enum drop_reason
-parse_ip(const uint8_t *ip, uint32_t bytes, struct packet *out)
+parse_ip(const uint8_t *ip, uint32_t bytes, unsigned flags, struct packet *out)
 {
 	const uint32_t end = bytes < VIEW_BYTES_MAX ? bytes : VIEW_BYTES_MAX;
-	struct packet p = { 0 };
-	enum drop_reason reason;
 
+	*out = (struct packet){ 0 };
 	/* An empty packet, and one of another version, is refused as IPv4. */
 	if (end > 0 && ip[0] >> 4 == 6)
-		reason = ipv6_walk(ip, end, PARSE_CHECKSUM_IGNORE, &p);
-	else
-		reason = ipv4_walk(ip, end, PARSE_CHECKSUM_IGNORE, &p);
-	if (reason == DROP_NONE)
-		*out = p;
-	return reason;
+		return ipv6_walk(ip, end, flags, out);
+	return ipv4_walk(ip, end, flags, out);
 }

@@ -21,7 +21,7 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 	}
 	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
 	rte_memcpy(ip, shared, head->packet_bytes);
-	if (parse_ip(ip, head->packet_bytes, p) != DROP_NONE) {
+	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE) {
 		worker_drop(w, m, DROP_TX_MALFORMED);
 		return NULL;
 	}

@@ -838,17 +838,22 @@ Test(parse, ip_alone)
 		if (i < TCP6)
 			f.bytes[f.l3 + 10] ^= 1;
 		f.bytes[f.l4 + (f.proto == 6 ? 16 : f.proto == 17 ? 6 : 2)] ^= 1;
-		cr_assert(
-			eq(int, (int)parse_ip(f.bytes + f.l3, f.length - f.l3, &alone), DROP_NONE));
+		cr_assert(eq(int,
+			     (int)parse_ip(f.bytes + f.l3, f.length - f.l3, PARSE_CHECKSUM_IGNORE,
+					   &alone),
+			     DROP_NONE));
 		cr_assert(eq(int, memcmp(&framed.key, &alone.key, sizeof(alone.key)), 0));
 		cr_assert(eq(u16, alone.l3_offset, 0));
 		cr_assert(eq(u16, alone.l3_bytes, framed.l3_bytes));
 		cr_assert(eq(u32, alone.l4_offset, f.l4 - f.l3));
 		cr_assert(eq(u32, alone.payload_offset, framed.payload_offset - f.l3));
 		for (uint32_t n = 0; n < f.length - f.l3; n++)
-			cr_assert(ne(int, (int)parse_ip(f.bytes + f.l3, n, &alone), DROP_NONE));
+			cr_assert(
+				ne(int,
+				   (int)parse_ip(f.bytes + f.l3, n, PARSE_CHECKSUM_IGNORE, &alone),
+				   DROP_NONE));
 	}
-	cr_assert(eq(int, (int)parse_ip((const uint8_t *)"\x50", 1, &(struct packet){ 0 }),
+	cr_assert(eq(int, (int)parse_ip((const uint8_t *)"\x50", 1, 0, &(struct packet){ 0 }),
 		     DROP_IPV4_TRUNCATED));
 }
 
