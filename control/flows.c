@@ -118,26 +118,23 @@ wanted(const struct flow_dump *d, const struct flow_key *k)
 
 /* One direction: who sends in it, and how much. */
 static json_t *
-direction_object(const struct flow_key *k, unsigned endpoint, const struct flow_detail *detail,
+direction_object(const struct flow_key *k, unsigned endpoint, const struct flow_totals *totals,
 		 unsigned direction)
 {
 	struct address a = { .family = k->family };
 	char text[ADDRESS_TEXT_BYTES];
 
 	memcpy(a.bytes, k->addr[endpoint], sizeof(a.bytes));
-	return json_pack(
-		"{s:s, s:i, s:I, s:I}", "address", address_format(&a, text), "port",
-		k->port[endpoint], "packets",
-		(json_int_t)atomic_load_explicit(&detail->packets[direction], memory_order_relaxed),
-		"bytes",
-		(json_int_t)atomic_load_explicit(&detail->bytes[direction], memory_order_relaxed));
+	return json_pack("{s:s, s:i, s:I, s:I}", "address", address_format(&a, text), "port",
+			 k->port[endpoint], "packets", (json_int_t)totals->packets[direction],
+			 "bytes", (json_int_t)totals->bytes[direction]);
 }
 
 /* Name of the port that serves the flow: for an outgoing one the sender's, else the receiver's. */
 static const char *
-flow_port_name(const struct flow_dump *d, const struct flow_entry *e, unsigned server)
+flow_port_name(const struct flow_dump *d, const struct flow_detail *detail, unsigned server)
 {
-	const port_ref ref = atomic_load_explicit(&e->port[server], memory_order_relaxed);
+	const port_ref ref = atomic_load_explicit(&detail->port[server], memory_order_relaxed);
 	const struct app_port *port = apps_port(d->apps, port_ref_id(ref));
 
 	return port != NULL && port->ref == ref ? port->name : "";
@@ -146,26 +143,27 @@ flow_port_name(const struct flow_dump *d, const struct flow_entry *e, unsigned s
 static json_t *
 flow_object(const struct flow_dump *d, const struct flow_entry *e, const struct flow_detail *detail)
 {
-	const unsigned flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
-	const unsigned state = atomic_load_explicit(&e->state, memory_order_relaxed);
+	const uint64_t word = flow_entry_word(e);
+	const unsigned flags = flow_word_flags(word), state = flow_word_state(word);
 	const unsigned origin = (flags & FLOW_ORIG_IS_1) != 0;
-	const bool outgoing = (flags & FLOW_OUTGOING) != 0;
 	const uint32_t first = atomic_load_explicit(&detail->first_ms, memory_order_relaxed);
 	const uint32_t last = atomic_load_explicit(&e->last_seen_ms, memory_order_relaxed);
-	const uint32_t timeout = atomic_load_explicit(&detail->timeout_ms, memory_order_relaxed);
+	const uint32_t timeout = track_timeout_ms(dataplane_timeouts(d->dp), e->key.proto, state);
 	/* A packet may have come since now_ms was read. */
 	const uint32_t idle = (int32_t)(d->now_ms - last) < 0 ? 0 : d->now_ms - last;
 	const uint32_t age = (int32_t)(d->now_ms - first) < 0 ? 0 : d->now_ms - first;
+	struct flow_totals totals;
 	char proto[16];
 
+	flow_totals_read(e, detail, &totals);
 	return json_pack("{s:i, s:s, s:i, s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:b}", "worker",
 			 d->worker, "proto", proto_name(e->key.proto, proto), "zone", e->key.zone,
-			 "orig", direction_object(&e->key, origin, detail, 0), "reply",
-			 direction_object(&e->key, !origin, detail, 1), "state",
+			 "orig", direction_object(&e->key, origin, &totals, 0), "reply",
+			 direction_object(&e->key, !origin, &totals, 1), "state",
 			 state < TRACK_STATES ? track_state_names[state] : "", "port",
-			 flow_port_name(d, e, outgoing ? origin : !origin), "age_ms",
+			 flow_port_name(d, detail, flow_near_side(flags)), "age_ms",
 			 (json_int_t)age, "idle_ms", (json_int_t)idle, "timeout_ms",
-			 (json_int_t)timeout, "outgoing", outgoing);
+			 (json_int_t)timeout, "outgoing", (flags & FLOW_OUTGOING) != 0);
 }
 
 static void

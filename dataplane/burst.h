@@ -77,10 +77,9 @@ burst_move_keyed(struct burst *b, uint16_t from, uint16_t to)
 static inline void
 burst_keys(struct burst *b, const struct flow_secret *secret)
 {
-	for (uint16_t i = 0; i < b->n; i++) {
+	for (uint16_t i = 0; i < b->n; i++)
 		b->direction[i] = flow_key_canonical(&b->packets[i].key, &b->keys[i]);
-		b->hashes[i] = flow_hash(secret, &b->keys[i]);
-	}
+	flow_hash_burst(secret, b->keys, b->hashes, b->n);
 }
 
 /* The packet's bytes from its IP header on. */

@@ -166,5 +166,7 @@ bool dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, fl
 
 uint16_t dataplane_workers(const struct dataplane *dp);
 const struct link_set *dataplane_links(const struct dataplane *dp);
+/* Idle times of flows; constant. */
+const struct track_timeouts *dataplane_timeouts(const struct dataplane *dp);
 /* Milliseconds since the workers' clock began, as flow entries hold them. Any thread. */
 uint32_t dataplane_now_ms(const struct dataplane *dp);

@@ -6,7 +6,13 @@
 #include "common/base/identity.h"
 #include "dataplane/flow/flow_priv.h"
 
-static const struct flow_secret test_secret = { { 0x0706050403020100u, 0x0f0e0d0c0b0a0908u } };
+/* Digits of pi. */
+static const struct flow_secret test_secret = {
+	{ 0x243f6a8885a308d3u, 0x13198a2e03707344u, 0xa4093822299f31d0u, 0x082efa98ec4e6c89u,
+	  0x452821e638d01377u, 0xbe5466cf34e90c6cu, 0xc0ac29b7c97c50ddu, 0x3f84d5b5b5470917u,
+	  0x9216d5d98979fb1bu, 0xd1310ba698dfb5acu, 0x2ffd72dbd01adfb7u, 0xb8e1afed6a267e96u,
+	  0xba7c9045f12c7f99u, 0x24a19947b3916cf7u }
+};
 
 /* Canonical key number `n`: all different; even ones IPv4, odd ones IPv6. */
 static inline struct flow_key

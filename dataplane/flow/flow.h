@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flow.h: the flow table of one worker: single writer, readers anywhere. Served by flow.c,
- * flow_memory.c.
+ * flow_walk.c, flow_totals.c, flow_memory.c and the forms of the code in flow_code.h.
  *
  * F1  Only the owning worker (the writer) calls the functions marked "writer". Any thread that the
  *     caller's quiescent-state scheme protects may call those marked "reader".
@@ -10,16 +10,17 @@
  *     match), and reused only after flow_limbo_free(): the writer calls that when every reader has
  *     passed a quiescent point since flow_limbo_close(). So no reader sees a torn key.
  * F4  Probes are bounded: an insert that finds no slot within FLOW_PROBES_MAX buckets is refused.
- * F5  What a packet updates is atomic and relaxed: a reader may see old numbers, never torn ones.
+ * F5  What a packet updates is atomic: a reader may see old numbers, never torn ones.
+ * F6  An entry's detail is worth reading once its epoch is not 0: the writer of the detail sets
+ *     that last (flow_entry_show(), release; acquire in flow_entry_shown()).
  */
 #pragma once
 
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/limits.h"
+#include "dataplane/flow/flow_entry.h"
 #include "dataplane/flow/flow_key.h"
 
 #define FLOW_NONE         UINT32_MAX
@@ -29,58 +30,11 @@
 /* Slots that one flow_limbo_free() makes usable: bounds the pause. */
 #define FLOW_LIMBO_BATCH_MAX 4096u
 
-/* Names one life of one port object: generation in the high half, id in the low. */
-typedef uint32_t port_ref;
-#define PORT_REF_NONE 0u /* generations start at 1 */
-
-static inline port_ref
-port_ref_make(uint16_t id, uint16_t generation)
-{
-	return (uint32_t)generation << 16 | id;
-}
-static inline uint16_t
-port_ref_id(port_ref ref)
-{
-	return (uint16_t)ref;
-}
-
-/* Secret of the keyed hash, the same for all workers of one start. */
+/* Secret of the keyed hash, the same for all workers of one start: all of it from a random source.
+ */
 struct flow_secret {
-	uint64_t key[2];
+	alignas(16) uint64_t key[14];
 };
-
-enum flow_flag {
-	FLOW_ORIG_IS_1 = 1u << 0, /* the first packet came from the key's endpoint 1 */
-	FLOW_REPLIED = 1u << 1,   /* seen in both directions */
-	FLOW_OUTGOING = 1u << 2,  /* the first packet was sent by an application here */
-	FLOW_LOCAL = 1u << 3,     /* both ends are applications here */
-};
-
-/* The line that each packet of the flow touches. `side` s below is about packets *to* endpoint s of
- * the key: port[s] is who receives them. */
-struct flow_entry {
-	alignas(CACHE_LINE) struct flow_key key; /* canonical; constant while published */
-	_Atomic uint32_t last_seen_ms;           /* wraps; compare differences */
-	_Atomic port_ref port[2];                /* PORT_REF_NONE: not an application of ours */
-	_Atomic uint32_t epoch;                  /* of the bindings that port[] was decided under */
-	_Atomic uint16_t generation;             /* of the slot's lives; wraps, never 0 */
-	_Atomic uint8_t state;                   /* the tracker's */
-	_Atomic uint8_t flags;                   /* enum flow_flag */
-};
-static_assert(sizeof(struct flow_entry) == CACHE_LINE, "one line");
-
-/* Second line, same index: accounting and the way back. Written by the worker alone. */
-struct flow_detail {
-	alignas(CACHE_LINE) _Atomic uint64_t packets[2]; /* [0]: original direction */
-	_Atomic uint64_t bytes[2];                       /* IP bytes */
-	_Atomic uint32_t first_ms;
-	_Atomic uint32_t binding[2]; /* per side, as port[]; 0: none */
-	_Atomic uint32_t timeout_ms; /* the tracker's, for the present state; below 2^31 */
-	uint8_t peer_mac[6];         /* who last sent us a packet of it; control does not read it */
-	_Atomic uint16_t link;       /* index of the link it came by; LINKS_MAX: none yet */
-	_Atomic uint8_t tcp_flags[2]; /* union of flags seen, per direction */
-};
-static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");
 
 struct flow_table;
 
@@ -99,9 +53,13 @@ struct flow_table_options {
 int flow_table_create(const struct flow_table_options *options, struct flow_table **out);
 void flow_table_destroy(struct flow_table *t);
 
-/* The keyed hash of a canonical key. Pure. Bits 32..63 index the table, bits 0..31 choose owners
+/* The keyed hash of a canonical key: by AES where the processor has it, else by SipHash-1-3. Pure,
+ * but not the same on two kinds of machine. Bits 32..63 index the table, bits 0..31 choose owners
  * and group members, so that neither choice is seen in the other. */
 uint64_t flow_hash(const struct flow_secret *secret, const struct flow_key *key);
+/* The same of n keys, several at a time. */
+void flow_hash_burst(const struct flow_secret *secret, const struct flow_key *keys,
+		     uint64_t *hashes, uint16_t n);
 
 /* Which of `workers` (1..WORKERS_MAX) owns the flow with this hash. Pure, the same everywhere. */
 static inline uint16_t
@@ -118,11 +76,28 @@ void flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys,
 		       const uint64_t *hashes, uint32_t *indices, uint16_t n);
 uint32_t flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
-/* Makes the entry of a key that is not in the table, or finds the one that is (*created false). All
- * fields but key and generation are zero in a new one, so its caller sets last_seen_ms and
- * timeout_ms before it lets flow_expire() look; it is published at once. A key whose entry is in
- * limbo gets another slot. 0, or -ENOSPC: `capacity` entries are live, or limbo holds what the
- * probe may reach (F4). Writer. */
+/* The same in three calls, for a caller that has other work between them: start asks memory for the
+ * buckets, match finds candidates and asks for their entries, finish decides. While the entries of
+ * one burst come, the buckets of the next do. The writer may insert and delete meanwhile, and free
+ * limbo: what counts is what the table holds in finish. Writer; other readers may use it if they
+ * pass no quiescent point between the calls. */
+void flow_lookup_start(const struct flow_table *t, const uint64_t *hashes, uint16_t n);
+void flow_lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices,
+		       uint16_t n);
+void flow_lookup_finish(const struct flow_table *t, const struct flow_key *keys,
+			const uint64_t *hashes, uint32_t *indices, uint16_t n);
+
+/* Asks memory for what flow_insert() will most likely write for those hashes whose index is
+ * FLOW_NONE. Writer. */
+void flow_insert_prefetch(const struct flow_table *t, const uint64_t *hashes,
+			  const uint32_t *indices, uint16_t n);
+
+/* Makes the entry of a key that is not in the table, or finds the one that is (*created false). A
+ * new one is published at once, all of its line zero but key and generation; its detail is as the
+ * slot's last flow left it. The caller sets last_seen_ms, calls flow_expect() before it lets
+ * flow_expire() look, writes the detail and then shows the entry by its epoch (F6). A key whose
+ * entry is in limbo gets another slot. 0, or -ENOSPC: `capacity` entries are live, or limbo holds
+ * what the probe may reach (F4). Writer. */
 int flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uint32_t *index,
 		bool *created);
 
@@ -150,17 +125,24 @@ uint16_t flow_handle_worker(uint64_t handle);
 /* The live entry that a handle names, or FLOW_NONE when it is stale or nonsense. Writer. */
 uint32_t flow_handle_resolve(const struct flow_table *t, uint64_t handle);
 
-/* Looks at up to `slots` slots (more than all: each once) from where the last call ended and calls
- * `expired` for each live entry idle for at least its detail's timeout_ms; when that returns true
- * the entry is deleted. `expired` does not insert or delete. Returns the number deleted. Each slot
- * must be looked at within 2^31 ms, so that idle times do not wrap. Writer. */
-typedef bool (*flow_expire_fn)(struct flow_table *t, uint32_t index, void *context);
-uint32_t flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expired,
+/* Says that the entry may be worth a look of flow_expire() `ms` after now_ms: on its creation, and
+ * when what happened to it makes it end sooner than was thought. Writer. */
+void flow_expect(struct flow_table *t, uint32_t index, uint32_t now_ms, uint32_t ms);
+
+/* Passes over about `slots` slots (whole buckets; more than all: each once) from where the last
+ * call ended. Of buckets in which something may be due it calls `expire` for each live entry with
+ * the time since its last_seen_ms; that returns in how many milliseconds to ask again at the
+ * latest, or 0, and then the entry is deleted. It is asked up to a second early, or for nothing: it
+ * decides. It does not insert or delete. Returns the number deleted. Each slot must be passed
+ * within 2^24 ms. Writer. */
+typedef uint32_t (*flow_expire_fn)(struct flow_table *t, uint32_t index, uint32_t idle_ms,
+				   void *context);
+uint32_t flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expire,
 		     void *context);
 
-/* Calls `each` for live entries from slot *cursor on, over at most `slots` slots, and moves
- * *cursor; false when the end was reached. Reader; a long dump passes quiescent points between
- * calls. */
+/* Calls `each` for live entries that are shown (F6) from slot *cursor on, over at most `slots`
+ * slots, and moves *cursor; false when the end was reached. Reader; a long dump passes quiescent
+ * points between calls. */
 typedef void (*flow_each_fn)(const struct flow_entry *e, const struct flow_detail *d,
 			     void *context);
 bool flow_each(const struct flow_table *t, uint32_t *cursor, uint32_t slots, flow_each_fn each,

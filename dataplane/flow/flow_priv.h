@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flow_priv.h: buckets and the table's own fields, for flow.c, flow_memory.c and their tests. */
+/* flow_priv.h: buckets and the table's own fields, for the table's files and their tests. */
 #pragma once
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include <stddef.h>
 
@@ -16,25 +12,33 @@
 #define FLOW_TAGS_PER_WORD   4u
 #define FLOW_SLOTS_ALL       ((1u << FLOW_BUCKET_SLOTS) - 1)
 
+/* Times at which a bucket is worth a look are kept in units of 2^10 ms, modulo 2^16 units. */
+#define FLOW_DUE_SHIFT 10u
+#define FLOW_DUE_MAX   0x7fffu
+
 /* One line. tags: four 16-bit tags per word, slot s in bits 16 * (s % 4) of word s / 4; tag 0: no
  * reachable entry. They are kept as words because the writer alone changes them: it stores a whole
- * word (release; acquire in bucket_match and bucket_live), and a reader loads seven, not
+ * word (release; acquire in bucket_match() and its kin), and a reader loads seven, not
  * twenty-eight.
  *
  * B1  A slot whose tag is not 0 is busy; a busy slot whose tag is 0 waits in limbo.
  * B2  `overflow` counts the reachable entries of other buckets whose probe passed by this one. It
  *     goes up before such an entry's tag is published and down after the tag is cleared, so a
- *     reader who may rely on the key finds it above 0. */
+ *     reader who may rely on the key finds it above 0.
+ * B3  No entry of the bucket expires before `due`, unless flow_expect() says so. */
 struct flow_bucket {
 	alignas(CACHE_LINE) _Atomic uint64_t tags[FLOW_TAG_WORDS];
 	uint32_t busy; /* one bit per slot; writer only */
-	_Atomic uint32_t overflow;
+	_Atomic uint16_t overflow;
+	uint16_t due; /* writer only */
 };
 static_assert(sizeof(struct flow_bucket) == CACHE_LINE, "one line");
 static_assert(FLOW_TAG_WORDS * FLOW_TAGS_PER_WORD == FLOW_BUCKET_SLOTS, "a tag per slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && sizeof(long long) == 8, "readers have no locks");
 
-/* The first line is constant after creation, the second belongs to the writer. */
+struct flow_code;
+
+/* The first lines are constant after creation, the last belongs to the writer. */
 struct flow_table {
 	alignas(CACHE_LINE) struct flow_bucket *buckets;
 	struct flow_entry *entries;
@@ -44,10 +48,11 @@ struct flow_table {
 	uint32_t slots;
 	uint32_t capacity;
 	uint16_t worker;
+	const struct flow_code *code; /* form of the lookup */
 	struct flow_secret secret;
 
 	alignas(CACHE_LINE) _Atomic uint32_t count; /* reachable entries; read by anyone */
-	uint32_t expire_cursor;
+	uint32_t expire_bucket;                     /* where the next flow_expire() begins */
 	/* Ring positions, all below `slots`: the closed batch is [head, head + closed), the open
 	 * one the `open` after it. Each slot is in it at most once, so it cannot overrun. */
 	uint32_t limbo_head;
@@ -55,7 +60,7 @@ struct flow_table {
 	uint32_t limbo_open;
 	uint64_t bytes; /* of the mapping that holds all this; read by flow_table_destroy() */
 };
-static_assert(offsetof(struct flow_table, count) == CACHE_LINE, "the writer's line");
+static_assert(offsetof(struct flow_table, count) % CACHE_LINE == 0, "the writer's line");
 
 /* Maps zeroed memory of `bytes`, present, near `numa_node` if it is not -1. Served by
  * flow_memory.c. 0, -EINVAL (no such node) or -ENOMEM. */
@@ -97,52 +102,18 @@ bucket_match_portable(const struct flow_bucket *b, uint16_t tag)
 
 	for (unsigned w = 0; w < FLOW_TAG_WORDS; w++) {
 		/* Acquire: pairs with the release in tag_store(). */
-		const uint64_t word = atomic_load_explicit(&b->tags[w], memory_order_acquire);
+		const uint64_t word = flow_load(&b->tags[w], memory_order_acquire);
 
 		match |= tag_word_match(word, tag) << w * FLOW_TAGS_PER_WORD;
 	}
 	return match;
 }
 
-#if defined(__SSE2__)
-/* The same by vectors. This processor reads each aligned half of a vector whole and in order with
- * later loads; the signal fence holds the compiler to that order. So it is the acquire above, in a
- * form that C has no word for. */
-static inline uint32_t
-bucket_match_sse2(const struct flow_bucket *b, uint16_t tag)
-{
-	const __m128i *line = (const __m128i *)(const void *)b;
-	const __m128i wanted = _mm_set1_epi16((short)tag);
-	const __m128i first = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(line), wanted),
-					      _mm_cmpeq_epi16(_mm_load_si128(line + 1), wanted));
-	const __m128i second = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(line + 2), wanted),
-					       _mm_cmpeq_epi16(_mm_load_si128(line + 3), wanted));
-	const uint32_t match =
-		(uint32_t)_mm_movemask_epi8(first) | (uint32_t)_mm_movemask_epi8(second) << 16;
-
-	atomic_signal_fence(memory_order_acquire);
-	return match & FLOW_SLOTS_ALL;
-}
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FLOW_THREAD_SANITIZER 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define FLOW_THREAD_SANITIZER 1
-#endif
-
-/* One bit for each slot of the bucket whose tag is `tag`. The thread sanitizer knows only C's own
- * atomics, so it gets the portable form, and checks the protocol by it. */
+/* One bit for each slot of the bucket whose tag is `tag`. */
 static inline uint32_t
 bucket_match(const struct flow_bucket *b, uint16_t tag)
 {
-#if defined(__SSE2__) && !defined(FLOW_THREAD_SANITIZER)
-	return bucket_match_sse2(b, tag);
-#else
 	return bucket_match_portable(b, tag);
-#endif
 }
 
 /* One bit for each slot with a reachable entry. */
@@ -151,3 +122,30 @@ bucket_live(const struct flow_bucket *b)
 {
 	return ~bucket_match(b, 0) & FLOW_SLOTS_ALL;
 }
+
+/* The slot's tag. Relaxed: the writer asks about what it stored itself, and a reader about a slot
+ * that it found by bucket_match() before, which is not reused under it (F3). */
+static inline uint16_t
+slot_tag(const struct flow_table *t, uint32_t index)
+{
+	const uint32_t slot = index % FLOW_BUCKET_SLOTS;
+	const uint64_t word =
+		flow_load(&t->buckets[index / FLOW_BUCKET_SLOTS].tags[slot / FLOW_TAGS_PER_WORD],
+			  memory_order_relaxed);
+
+	return (uint16_t)(word >> slot % FLOW_TAGS_PER_WORD * 16);
+}
+
+static inline bool
+flow_key_equal(const struct flow_key *published, const struct flow_key *key)
+{
+	uint64_t x[5], y[5];
+
+	flow_read(x, published, sizeof(x));
+	memcpy(y, key, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+}
+static_assert(sizeof(struct flow_key) == 5 * sizeof(uint64_t), "five words");
+
+/* The whole search of one key. Served by flow.c. */
+uint32_t flow_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);

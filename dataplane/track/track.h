@@ -29,8 +29,18 @@ struct track_timeouts {
 	uint32_t udp_new_ms, udp_stream_ms, icmp_ms;
 };
 
-/* Accounts one packet to the flow at e/d: last seen, packets, bytes, flags, state, timeout.
- * `reply`: it runs against the direction of the first packet. `tcp_flags` 0 for others. Worker. */
-void
-track_packet(const struct track_timeouts *timeouts, struct flow_entry *e, struct flow_detail *d,
-	     bool reply, uint8_t tcp_flags, uint32_t ip_bytes, uint32_t now_ms);
+/* What a packet did to its flow. */
+enum track_event {
+	TRACK_STATE = 1u << 0,  /* the state is another one, and with it the idle time */
+	TRACK_REFRESH = 1u << 1 /* the first one of its direction, or after a second's pause, or one
+				   of many: a time for what need not be done for each */
+};
+
+/* Accounts one packet to the flow at e/d: last seen, packets, bytes, flags, state. `reply`: it runs
+ * against the direction of the first packet. `tcp_flags` 0 for others; ip_bytes 0..65535. Returns a
+ * set of enum track_event. Worker. */
+unsigned track_packet(struct flow_entry *e, struct flow_detail *d, bool reply, uint8_t tcp_flags,
+		      uint32_t ip_bytes, uint32_t now_ms);
+
+/* How long a flow of `proto` may idle in `state`. Pure. */
+uint32_t track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state);

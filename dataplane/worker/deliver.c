@@ -6,15 +6,13 @@ void
 deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port)
 {
 	const struct packet *p = &b->packets[i];
-	const unsigned side = !b->direction[i];
-	const struct flow_detail *d = flow_detail_at(w->flows, b->flows[i]);
 	const struct record head = {
 		.packet_bytes = p->l3_bytes,
 		.flags = (uint16_t)(b->record_flags[i] |
 				    (p->key.family == FAMILY_IPV6 ? RECORD_IPV6 : 0)),
 		.zone = p->key.zone,
 		.flow = flow_handle(w->flows, b->flows[i]),
-		.binding = atomic_load_explicit(&d->binding[side], memory_order_relaxed),
+		.binding = flows_binding(w, b->flows[i], !b->direction[i]),
 		.l4_offset = (uint16_t)(p->l4_offset - p->l3_offset),
 		.payload_offset = (uint16_t)(p->payload_offset - p->l3_offset),
 		.proto = p->key.proto,

@@ -22,45 +22,78 @@ count_flow(struct worker *w, port_ref ref, int64_t n)
 }
 
 static port_ref
-entry_port(const struct flow_entry *e, unsigned side)
+detail_port(const struct flow_detail *d, unsigned side)
 {
-	return atomic_load_explicit(&e->port[side], memory_order_relaxed);
+	return atomic_load_explicit(&d->port[side], memory_order_relaxed);
 }
 
 /* Gives endpoint `side` of a flow to a port (or to none), under the bindings of now. */
 static void
-set_port(struct worker *w, uint32_t index, unsigned side, const struct bind_result *to)
+set_port(struct worker *w, struct flow_detail *d, unsigned side, const struct bind_result *to)
 {
-	struct flow_entry *e = flow_entry_at(w->flows, index);
-	struct flow_detail *d = flow_detail_at(w->flows, index);
-
-	count_flow(w, entry_port(e, side), -1);
+	count_flow(w, detail_port(d, side), -1);
 	count_flow(w, to->port, 1);
-	atomic_store_explicit(&e->port[side], to->port, memory_order_relaxed);
+	atomic_store_explicit(&d->port[side], to->port, memory_order_relaxed);
 	atomic_store_explicit(&d->binding[side], to->id, memory_order_relaxed);
 }
 
-/* Forgets ports that died or lost their binding since the entry was decided. A live owner keeps its
+/* Forgets ports that died or lost their binding since the flow was decided. A live owner keeps its
  * flows whatever else was bound meanwhile (T7). */
 static void
-revalidate(struct worker *w, uint32_t index)
+revalidate(struct worker *w, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
-	struct flow_entry *e = flow_entry_at(w->flows, index);
-	const struct flow_detail *d = flow_detail_at(w->flows, index);
 	const uint32_t epoch = w->snapshot->epoch;
 
-	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) == epoch)
+	if (atomic_load_explicit(&d->epoch, memory_order_relaxed) == epoch)
 		return;
 	for (unsigned side = 0; side < 2; side++) {
-		const port_ref port = entry_port(e, side);
+		const port_ref port = detail_port(d, side);
 		const uint32_t id = atomic_load_explicit(&d->binding[side], memory_order_relaxed);
 
 		if (port != PORT_REF_NONE &&
 		    (flows_port(w, port) == NULL || !bind_alive(w->snapshot->bindings, id, port)))
-			set_port(w, index, side, &nobody);
+			set_port(w, d, side, &nobody);
 	}
-	atomic_store_explicit(&e->epoch, epoch, memory_order_relaxed);
+	atomic_store_explicit(&d->epoch, epoch, memory_order_relaxed);
+}
+
+/* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then the
+ * detail is to be asked. A port that died has brought other bindings, and so another epoch. */
+static port_ref
+entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
+{
+	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) != w->snapshot->epoch ||
+	    flow_near_side(flow_entry_flags(e)) != side)
+		return PORT_REF_NONE;
+	return w->snapshot->ports[atomic_load_explicit(&e->port, memory_order_relaxed)]->ref;
+}
+
+/* Copies what the detail, which is up to date, says of the near side to the entry's line. */
+static void
+entry_remember(const struct worker *w, struct flow_entry *e, const struct flow_detail *d)
+{
+	const unsigned side = flow_near_side(flow_entry_flags(e));
+	const port_ref port = detail_port(d, side);
+
+	if (port == PORT_REF_NONE)
+		return;
+	atomic_store_explicit(&e->port, port_ref_id(port), memory_order_relaxed);
+	atomic_store_explicit(&e->binding,
+			      atomic_load_explicit(&d->binding[side], memory_order_relaxed),
+			      memory_order_relaxed);
+	flow_entry_show(e, w->snapshot->epoch);
+}
+
+uint32_t
+flows_binding(const struct worker *w, uint32_t index, unsigned side)
+{
+	const struct flow_entry *e = flow_entry_at(w->flows, index);
+
+	if (entry_port(w, e, side) != PORT_REF_NONE)
+		return atomic_load_explicit(&e->binding, memory_order_relaxed);
+	return atomic_load_explicit(&flow_detail_at(w->flows, index)->binding[side],
+				    memory_order_relaxed);
 }
 
 static bool
@@ -80,23 +113,42 @@ bind_packet(const struct worker *w, const struct packet *p, uint64_t hash, struc
 	return out->port == PORT_REF_NONE ? DROP_BINDING_DEAD : DROP_NONE;
 }
 
-enum drop_reason
-flows_destination(struct worker *w, uint32_t index, unsigned side, const struct packet *packet,
-		  uint64_t hash, port_ref *port)
+/* flows_destination() where the entry's line does not tell. */
+static enum drop_reason
+decide(struct worker *w, uint32_t index, unsigned side, const struct packet *packet, uint64_t hash,
+       port_ref *port)
 {
-	const struct flow_entry *e = flow_entry_at(w->flows, index);
-	struct bind_result to;
+	struct flow_detail *d = flow_detail_at(w->flows, index);
 
-	revalidate(w, index);
-	if (entry_port(e, side) == PORT_REF_NONE) {
+	revalidate(w, d);
+	if (detail_port(d, side) == PORT_REF_NONE) {
+		struct bind_result to;
 		const enum drop_reason reason = bind_packet(w, packet, hash, &to);
 
 		if (reason != DROP_NONE)
 			return reason;
-		set_port(w, index, side, &to);
+		set_port(w, d, side, &to);
 	}
-	*port = entry_port(e, side);
+	entry_remember(w, flow_entry_at(w->flows, index), d);
+	*port = detail_port(d, side);
 	return DROP_NONE;
+}
+
+enum drop_reason
+flows_destination(struct worker *w, uint32_t index, unsigned side, const struct packet *packet,
+		  uint64_t hash, port_ref *port)
+{
+	*port = entry_port(w, flow_entry_at(w->flows, index), side);
+	return *port != PORT_REF_NONE ? DROP_NONE : decide(w, index, side, packet, hash, port);
+}
+
+/* Tells the table when the flow ends if nothing else comes. */
+static void
+expect(struct worker *w, uint32_t index, unsigned state)
+{
+	flow_expect(w->flows, index, w->now_ms,
+		    track_timeout_ms(&w->dp->options.timeouts,
+				     flow_entry_at(w->flows, index)->key.proto, state));
 }
 
 /* Makes an entry in which endpoint `side` belongs to `to`. */
@@ -116,11 +168,15 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 
 	if (direction == 1)
 		flags |= FLOW_ORIG_IS_1;
-	atomic_store_explicit(&e->flags, flags, memory_order_relaxed);
-	atomic_store_explicit(&e->epoch, w->snapshot->epoch, memory_order_relaxed);
-	atomic_store_explicit(&d->first_ms, w->now_ms, memory_order_relaxed);
-	atomic_store_explicit(&d->link, LINK_NONE, memory_order_relaxed);
-	set_port(w, *index, side, to);
+	atomic_store_explicit(&e->word, flow_word_with(0, TRACK_NEW, flags), memory_order_relaxed);
+	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
+	/* No reader looks at it yet (F6). */
+	*d = (struct flow_detail){ .first_ms = w->now_ms,
+				   .link = LINK_NONE,
+				   .epoch = w->snapshot->epoch };
+	set_port(w, d, side, to);
+	entry_remember(w, e, d);
+	expect(w, *index, TRACK_NEW);
 	count(&w->counters, COUNTER_flows_created, 1);
 	return DROP_NONE;
 }
@@ -152,6 +208,22 @@ owned(port_ref port, void *context)
 	return p != NULL && p->app == o->app;
 }
 
+/* The port that holds endpoint `side` of a flow, or PORT_REF_NONE. */
+static port_ref
+sender(struct worker *w, uint32_t index, unsigned side)
+{
+	struct flow_entry *e = flow_entry_at(w->flows, index);
+	struct flow_detail *d;
+	port_ref port = entry_port(w, e, side);
+
+	if (port != PORT_REF_NONE)
+		return port;
+	d = flow_detail_at(w->flows, index);
+	revalidate(w, d);
+	entry_remember(w, e, d);
+	return detail_port(d, side);
+}
+
 enum drop_reason
 flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
@@ -161,8 +233,7 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 	struct bind_result from;
 
 	if (*index != FLOW_NONE) {
-		revalidate(w, *index);
-		*port = entry_port(flow_entry_at(w->flows, *index), direction);
+		*port = sender(w, *index, direction);
 		if (*port != PORT_REF_NONE)
 			return owned(*port, &owner) ? DROP_NONE : DROP_TX_NOT_OWNER;
 	}
@@ -174,7 +245,10 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 		return DROP_TX_NOT_OWNER;
 	*port = from.port;
 	if (*index != FLOW_NONE) {
-		set_port(w, *index, direction, &from);
+		struct flow_detail *d = flow_detail_at(w->flows, *index);
+
+		set_port(w, d, direction, &from);
+		entry_remember(w, flow_entry_at(w->flows, *index), d);
 		return DROP_NONE;
 	}
 
@@ -191,28 +265,33 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, uns
 {
 	struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
-	const uint8_t flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
-	const bool reply = ((flags & FLOW_ORIG_IS_1) != 0) != (direction == 1);
+	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
+	const unsigned events =
+		track_packet(e, d, reply, packet->tcp_flags, packet->l3_bytes, w->now_ms);
 
-	/* The way back is learnt anew at most once per millisecond of the flow's traffic. */
-	if (mac != NULL &&
-	    (atomic_load_explicit(&e->last_seen_ms, memory_order_relaxed) != w->now_ms ||
-	     atomic_load_explicit(&d->link, memory_order_relaxed) == LINK_NONE)) {
+	if ((events & TRACK_STATE) != 0)
+		expect(w, index, flow_word_state(flow_entry_word(e)));
+	/* The way back is learnt anew now and then: it lies on the other line. */
+	if ((events & TRACK_REFRESH) != 0 && mac != NULL) {
 		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
 		atomic_store_explicit(&d->link, link, memory_order_relaxed);
 	}
-	track_packet(&w->dp->options.timeouts, e, d, reply, packet->tcp_flags, packet->l3_bytes,
-		     w->now_ms);
 }
 
-bool
-flows_ended(struct flow_table *t, uint32_t index, void *worker)
+uint32_t
+flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker)
 {
 	struct worker *w = worker;
 	const struct flow_entry *e = flow_entry_at(t, index);
+	const uint32_t timeout_ms = track_timeout_ms(&w->dp->options.timeouts, e->key.proto,
+						     flow_word_state(flow_entry_word(e)));
+	const struct flow_detail *d;
 
-	count_flow(w, entry_port(e, 0), -1);
-	count_flow(w, entry_port(e, 1), -1);
+	if (idle_ms < timeout_ms)
+		return timeout_ms - idle_ms;
+	d = flow_detail_at(t, index);
+	count_flow(w, detail_port(d, 0), -1);
+	count_flow(w, detail_port(d, 1), -1);
 	count(&w->counters, COUNTER_flows_ended, 1);
-	return true;
+	return 0;
 }

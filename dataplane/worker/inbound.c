@@ -338,6 +338,7 @@ inbound_flow(struct worker *w, struct burst *b)
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	flow_insert_prefetch(w->flows, b->hashes, b->flows, b->n);
 	profile_mark(w, STAGE_FLOW);
 	bind(w, b);
 	profile_mark(w, STAGE_BIND);

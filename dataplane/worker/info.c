@@ -168,6 +168,12 @@ dataplane_links(const struct dataplane *dp)
 	return &dp->options.links;
 }
 
+const struct track_timeouts *
+dataplane_timeouts(const struct dataplane *dp)
+{
+	return &dp->options.timeouts;
+}
+
 uint32_t
 dataplane_now_ms(const struct dataplane *dp)
 {

@@ -104,6 +104,11 @@ outbound_flow(struct worker *w, struct burst *b)
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
+	/* The way back is on the second line. */
+	for (uint16_t i = 0; i < b->n; i++) {
+		if (b->flows[i] != FLOW_NONE)
+			__builtin_prefetch(flow_detail_at(w->flows, b->flows[i]));
+	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct packet *p = &b->packets[i];
 		port_ref from;
@@ -119,9 +124,7 @@ outbound_flow(struct worker *w, struct burst *b)
 		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
 		flows_account(w, b->flows[i], p, b->direction[i], LINK_NONE, NULL);
 		b->record_flags[i] = RECORD_LOCAL;
-		if (atomic_load_explicit(&flow_entry_at(w->flows, b->flows[i])->flags,
-					 memory_order_relaxed) &
-		    FLOW_LOCAL)
+		if (flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL)
 			send_here(w, b, i);
 		else
 			send_out(w, b, i);

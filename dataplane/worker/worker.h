@@ -187,8 +187,11 @@ enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct pa
 /* Accounts one packet and remembers the way back. `mac` NULL: from an application. */
 void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
 		   unsigned direction, uint16_t link, const uint8_t *mac);
-/* flow_expire_fn: takes the entry out of its ports' numbers. */
-bool flows_ended(struct flow_table *t, uint32_t index, void *worker);
+/* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
+uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
+/* The binding by which endpoint `side` was decided, after one of the functions above said where
+ * it goes. */
+uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 

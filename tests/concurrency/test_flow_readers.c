@@ -69,9 +69,9 @@ reader_each(const struct flow_entry *e, const struct flow_detail *d, void *conte
 	struct reader *r = context;
 
 	r->walked++;
-	if (mark != 0 && mark != mark_of(&e->key))
+	if (mark != mark_of(&e->key))
 		reader_complain(r, "a dump shows a torn entry");
-	if (bytes != 0 && bytes != (uint64_t)mark_of(&e->key) << 32)
+	if (bytes != (uint64_t)mark_of(&e->key) << 32)
 		reader_complain(r, "a dump shows a torn detail");
 }
 
@@ -150,10 +150,9 @@ writer_insert(const struct flow_key *k)
 
 	if (flow_insert(table, k, flow_hash(&test_secret, k), &index, &created) != 0 || !created)
 		return false; /* limbo holds all slots in reach (F4) */
-	atomic_store_explicit(&flow_entry_at(table, index)->epoch, mark_of(k),
-			      memory_order_relaxed);
 	atomic_store_explicit(&flow_detail_at(table, index)->bytes[0], (uint64_t)mark_of(k) << 32,
 			      memory_order_relaxed);
+	flow_entry_show(flow_entry_at(table, index), mark_of(k));
 	return true;
 }
 

@@ -24,11 +24,12 @@ struct model {
 	uint8_t slots[SLOTS];      /* enum slot_state */
 	uint32_t open[8192];       /* deleted and not yet closed, oldest first */
 	uint32_t open_n, closed_n; /* the closed ones are no longer in open[] */
-	uint32_t count;
+	uint32_t count, asked;
 	struct {
 		uint64_t handle;
 		uint32_t key, life;
 	} names[NAMES];
+	bool idle[KEYS];      /* to be asked about, and deleted when asked */
 	uint32_t lives[KEYS]; /* how often each key was inserted */
 };
 
@@ -94,7 +95,9 @@ step_insert(uint32_t key)
 	m.names[key % NAMES].key = key;
 	m.names[key % NAMES].life = m.lives[key];
 	flow_entry_at(m.t, index)->last_seen_ms = key;
-	flow_detail_at(m.t, index)->timeout_ms = INT32_MAX;
+	flow_entry_show(flow_entry_at(m.t, index), 1 + key);
+	m.idle[key] = false;
+	flow_expect(m.t, index, 0, INT32_MAX);
 }
 
 static void
@@ -174,31 +177,45 @@ step_handle(void)
 		  "seed %lu", m.seed);
 }
 
-static bool
-expired(struct flow_table *t, uint32_t index, void *context)
+static uint32_t
+expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *context)
 {
+	const uint32_t key = m.key_of[index];
+
 	(void)t;
 	(void)context;
 	cr_assert(eq(int, m.slots[index], SLOT_LIVE), "seed %lu", m.seed);
-	if (m.key_of[index] % 3 == 0)
-		return false;
+	cr_assert(eq(u32, idle_ms, KEYS - key), "seed %lu", m.seed);
+	if (!m.idle[key])
+		return INT32_MAX;
+	m.asked++;
+	if (key % 3 == 0)
+		return 1;
 	model_deleted(index);
-	return true;
+	return 0;
 }
 
-/* Entries of one key in ten are made idle, and the next slots are looked through. */
+/* Entries of one key in ten are made idle, and the next slots are looked through; at times all, and
+ * then each of the idle ones is asked about. */
 static void
 step_expire(void)
 {
 	const uint32_t before = m.count;
-	uint32_t deleted;
+	const bool all = random_one_in(&m.r, 4);
+	uint32_t deleted, idle = 0;
 
 	for (uint32_t key = random_below(&m.r, 10); key < KEYS; key += 10) {
-		if (m.index[key] != FLOW_NONE)
-			flow_detail_at(m.t, m.index[key])->timeout_ms = 0;
+		if (m.index[key] != FLOW_NONE) {
+			m.idle[key] = true;
+			flow_expect(m.t, m.index[key], KEYS, 0);
+		}
 	}
-	deleted = flow_expire(m.t, KEYS, random_below(&m.r, 400), expired, NULL);
+	for (uint32_t key = 0; key < KEYS; key++)
+		idle += m.index[key] != FLOW_NONE && m.idle[key];
+	m.asked = 0;
+	deleted = flow_expire(m.t, KEYS, all ? UINT32_MAX : random_below(&m.r, 400), expire, NULL);
 	cr_assert(eq(u32, before - m.count, deleted), "seed %lu", m.seed);
+	cr_assert(all ? m.asked == idle : m.asked <= idle, "seed %lu", m.seed);
 }
 
 static void

@@ -180,6 +180,15 @@ dataplane_links(const struct dataplane *dp)
 	return &fake.links;
 }
 
+const struct track_timeouts *
+dataplane_timeouts(const struct dataplane *dp)
+{
+	static const struct track_timeouts timeouts;
+
+	(void)dp;
+	return &timeouts;
+}
+
 uint32_t
 dataplane_now_ms(const struct dataplane *dp)
 {

@@ -295,9 +295,9 @@ fill_flows(void)
 					.proto = i % 2 == 0 ? PROTO_TCP : PROTO_UDP,
 					.port = { (uint16_t)(1000 + i), 443 } };
 		memcpy(k->addr[0], &i, sizeof(i));
-		fake.flows[i].flags = i % 4 == 0 ? FLOW_ORIG_IS_1 : 0;
+		fake.flows[i].word = flow_word_with(0, 0, i % 4 == 0 ? FLOW_ORIG_IS_1 : 0);
 		fake.flows[i].last_seen_ms = i == 0 ? 10001 : 9000;
-		fake.flows[i].port[1] = fake.snapshot->ports[0]->ref;
+		fake.details[i].port[1] = fake.snapshot->ports[0]->ref;
 		fake.details[i].packets[0] = i;
 	}
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* flow_totals.c: a flow's whole counts, from the low bits on its entry and the totals beside it.
+ *
+ * Let T be a true count, B the total in the detail, W the low bits in the entry's word.
+ * C1  W = T modulo its range. Since the writer folds whenever W passes a half of its range, and one
+ *     packet adds less than a half, T - B is below the range at any moment.
+ * C2  The writer stores W (release), then B (release). Whoever sees a B sees a W not older; whoever
+ *     sees a W sees a B not older than the fold before it.
+ * So a reader that finds one B before and after it read W has T = B + (W - B modulo the range),
+ * exact at the moment of reading W. */
+#include "dataplane/flow/flow_entry.h"
+
+#define ATTEMPTS 8
+
+/* B + (W - B modulo 2^bits). */
+static uint64_t
+total_of(uint64_t base, uint32_t low, unsigned bits)
+{
+	return base + ((low - (uint32_t)base) & ((1u << bits) - 1));
+}
+
+void
+flow_totals_fold(struct flow_detail *d, uint64_t word, unsigned direction)
+{
+	const uint64_t packets = flow_load(&d->packets[direction], memory_order_relaxed);
+	const uint64_t bytes = flow_load(&d->bytes[direction], memory_order_relaxed);
+
+	/* Release: after the word they were made from (C2); pairs with the acquire below. */
+	flow_store(&d->packets[direction],
+		   total_of(packets, flow_word_packets(word, direction), FLOW_PACKETS_BITS),
+		   memory_order_release);
+	flow_store(&d->bytes[direction],
+		   total_of(bytes, flow_word_bytes(word, direction), FLOW_BYTES_BITS),
+		   memory_order_release);
+}
+
+/* One direction; false when the writer came in between. */
+static bool
+totals_try(const struct flow_entry *e, const struct flow_detail *d, unsigned direction,
+	   struct flow_totals *out)
+{
+	/* Acquire: the word is read after them, and the totals once more after the word; pairs with
+	 * the releases above and in flow_count_add(). */
+	const uint64_t packets = flow_load(&d->packets[direction], memory_order_acquire);
+	const uint64_t bytes = flow_load(&d->bytes[direction], memory_order_acquire);
+	const uint64_t word = flow_load(&e->word, memory_order_acquire);
+
+	out->packets[direction] =
+		total_of(packets, flow_word_packets(word, direction), FLOW_PACKETS_BITS);
+	out->bytes[direction] = total_of(bytes, flow_word_bytes(word, direction), FLOW_BYTES_BITS);
+	return flow_load(&d->packets[direction], memory_order_relaxed) == packets &&
+	       flow_load(&d->bytes[direction], memory_order_relaxed) == bytes;
+}
+
+void
+flow_totals_read(const struct flow_entry *e, const struct flow_detail *d, struct flow_totals *out)
+{
+	for (unsigned direction = 0; direction < 2; direction++) {
+		for (unsigned i = 0; i < ATTEMPTS && !totals_try(e, d, direction, out); i++)
+			continue;
+	}
+}
