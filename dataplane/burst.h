@@ -53,7 +53,7 @@ burst_move(struct burst *b, uint16_t from, uint16_t to)
 	if (from == to)
 		return;
 	b->mbufs[to] = b->mbufs[from];
-	b->packets[to] = b->packets[from];
+	packet_assign(&b->packets[to], &b->packets[from]);
 	b->links[to] = b->links[from];
 	b->apps[to] = b->apps[from];
 }

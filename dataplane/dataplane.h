@@ -17,6 +17,7 @@
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
 #include "dataplane/track/track.h"
+#include "dataplane/tunnel.h"
 #include "dataplane/tx/neighbour.h"
 
 struct dataplane;
@@ -30,6 +31,8 @@ struct dataplane_nic_options {
 	uint16_t mtu;
 	bool promiscuous;
 	bool checksum_verify;
+	bool source_any;    /* accept sources that no sender may have */
+	bool source_routes; /* accept IPv4 source routes */
 };
 
 enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
@@ -43,6 +46,7 @@ struct dataplane_options {
 	uint16_t nics_count;
 	struct dataplane_nic_options nics[NICS_MAX];
 	struct link_set links;
+	struct tunnel_set tunnels;
 	char kernel_device[64]; /* DPDK's name of the kernel port's tap; "": none */
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;

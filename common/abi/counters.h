@@ -101,7 +101,42 @@
 	  "RFC 8200 4.2, RFC 8504 5.3")                                                            \
 	X(IPV6_ROUTING, "ipv6_routing", "routing header with segments left", "RFC 8200 4.4")       \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error quotes what its receiver cannot have sent",        \
-	  "RFC 1122 3.2.2, RFC 4443 2.4")
+	  "RFC 1122 3.2.2, RFC 4443 2.4")                                                          \
+	X(LLC, "llc", "802.3 frame with LLC, SNAP included", "IEEE 802.2, RFC 1042")               \
+	X(MPLS_STACK, "mpls_stack",                                                                \
+	  "more than eight MPLS labels, or one that is never on the wire", "RFC 3032 2.1")         \
+	X(MPLS_PAYLOAD, "mpls_payload", "MPLS that does not carry IP", "RFC 3032 2.2")             \
+	X(PPPOE_MALFORMED, "pppoe_malformed", "PPPoE header is wrong, or longer than its frame",   \
+	  "RFC 2516 4")                                                                            \
+	X(PPPOE_PROTOCOL, "pppoe_protocol", "PPP frame that does not carry IP", "RFC 2516 6")      \
+	X(TCP_OPTIONS, "tcp_options", "TCP option of illegal length", "RFC 9293 3.2")              \
+	X(UDPLITE_COVERAGE, "udplite_coverage",                                                    \
+	  "UDP-Lite coverage of 1 to 7 or past the datagram", "RFC 3828 3.1")                      \
+	X(UDPLITE_CHECKSUM, "udplite_checksum", "UDP-Lite checksum is wrong or zero",              \
+	  "RFC 3828 3.1")                                                                          \
+	X(SCTP_TRUNCATED, "sctp_truncated", "packet ends inside the SCTP header, or has no chunk", \
+	  "RFC 9260 3")                                                                            \
+	X(SCTP_CHECKSUM, "sctp_checksum", "SCTP CRC32c is wrong", "RFC 9260 6.8")                  \
+	X(SCTP_CHUNK, "sctp_chunk", "SCTP chunk length below 4 or past the packet",                \
+	  "RFC 9260 3.2")                                                                          \
+	X(SCTP_BUNDLE, "sctp_bundle", "SCTP chunk that must be alone is not", "RFC 9260 6.10")     \
+	X(SCTP_TAG, "sctp_tag", "verification tag 0 without INIT, or another with it",             \
+	  "RFC 9260 8.5.1")                                                                        \
+	X(FRAGMENT_HEADERS, "fragment_headers", "first fragment without all of its headers",       \
+	  "RFC 7112 5, RFC 1858 3")                                                                \
+	X(GRE_MALFORMED, "gre_malformed", "GRE header is short, of another version, or wrong",     \
+	  "RFC 2784 2")                                                                            \
+	X(VXLAN_MALFORMED, "vxlan_malformed", "VXLAN header is short or has no network id",        \
+	  "RFC 7348 5")                                                                            \
+	X(GENEVE_MALFORMED, "geneve_malformed",                                                    \
+	  "Geneve header is short, of another version, or has critical options", "RFC 8926 3.4")   \
+	X(GTPU_MALFORMED, "gtpu_malformed",                                                        \
+	  "GTP-U header is short, of another version, or past the datagram", "3GPP TS 29.281 5.1") \
+	X(TUNNEL_PAYLOAD, "tunnel_payload",                                                        \
+	  "tunnel that carries neither an IP packet nor a frame with one", "RFC 2784 2.4")         \
+	X(TUNNEL_UNKNOWN, "tunnel_unknown", "tunnel that no zone is configured for",               \
+	  "RFC 7348 4.1")                                                                          \
+	X(TX_TUNNEL, "tx_tunnel", "send into a tunnel, which berthd does not build", "")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

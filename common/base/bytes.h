@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bytes.h: unaligned reads and writes of network byte order. */
+/* bytes.h: unaligned reads and writes of network byte order, and of the other one. */
 #pragma once
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,5 +35,22 @@ static inline void
 be32_store(void *p, uint32_t v)
 {
 	v = __builtin_bswap32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the order of le32_load()");
+
+static inline uint32_t
+le32_load(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline void
+le32_store(void *p, uint32_t v)
+{
 	memcpy(p, &v, sizeof(v));
 }

@@ -5,10 +5,16 @@
 #include "common/base/address.h"
 #include "common/base/limits.h"
 
-#define PROTO_ICMP   1
-#define PROTO_TCP    6
-#define PROTO_UDP    17
-#define PROTO_ICMPV6 58
+#define PROTO_ICMP    1
+#define PROTO_IGMP    2
+#define PROTO_IPIP    4
+#define PROTO_TCP     6
+#define PROTO_UDP     17
+#define PROTO_6IN4    41
+#define PROTO_GRE     47
+#define PROTO_ICMPV6  58
+#define PROTO_SCTP    132
+#define PROTO_UDPLITE 136
 
 /* (zone, protocol, local address, local port[, remote address, remote port]); each part exact, a
  * prefix or range, or any (design: "socket identity"). */

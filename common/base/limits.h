@@ -11,6 +11,7 @@
 #define NICS_MAX          16
 #define LINKS_MAX         64 /* (nic, VLAN) pairs; each has its own addresses */
 #define ADDRESSES_MAX     256
+#define TUNNELS_MAX       1024
 #define ZONES_MAX         4096 /* zone numbers are 0..ZONES_MAX-1 */
 #define PORTS_MAX         4096
 #define APPS_MAX          1024
@@ -54,3 +55,7 @@
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8
+/* The same of bytes: more than any sender has a reason for; RFC 8504 5.3 lets hosts set a limit. */
+#define EXT_BYTES_MAX   512
+#define MPLS_LABELS_MAX 8
+#define SCTP_CHUNKS_MAX 64

@@ -8,8 +8,8 @@
 #include "common/base/bytes.h"
 
 #define MAC_BYTES            6
-#define ETHERNET_BYTES       14
-#define VLAN_TAG_BYTES       4
+#define ETHERNET_BYTES       14u
+#define VLAN_TAG_BYTES       4u
 #define VLAN_TAGS_MAX        2
 #define VLAN_ID_MASK         0x0fffu
 
@@ -19,13 +19,20 @@
 #define ETHERTYPE_NUM_VLAN   0x8100u /* 802.1Q */
 #define ETHERTYPE_NUM_QINQ   0x88a8u /* 802.1ad */
 #define ETHERTYPE_NUM_QINQ_9 0x9100u /* before 802.1ad, still on the wire */
+#define ETHERTYPE_NUM_MPLS   0x8847u /* RFC 5332 */
+#define ETHERTYPE_NUM_MPLS_8 0x8848u /* upstream-assigned labels */
+#define ETHERTYPE_NUM_PPPOE  0x8864u /* session; discovery is 0x8863 */
+#define ETHERTYPE_NUM_BRIDGE 0x6558u /* an Ethernet frame inside a tunnel (RFC 1701, RFC 8926) */
+#define ETHERTYPE_NUM_MIN    0x0600u /* below it the field is an 802.3 length */
 
 #define ARP_BYTES            28
-#define IPV4_BYTES           20
-#define IPV6_BYTES           40
-#define TCP_BYTES            20
-#define UDP_BYTES            8
+#define IPV4_BYTES           20u
+#define IPV6_BYTES           40u
+#define TCP_BYTES            20u
+#define UDP_BYTES            8u
 #define ICMP_BYTES           8
+#define SCTP_BYTES           12
+#define SCTP_CHUNK_BYTES     4
 #define HOP_LIMIT_DEFAULT    64  /* RFC 1700, RFC 8200 with RFC 4861 6.3.2 */
 #define HOP_LIMIT_LINK       255 /* RFC 4861 7.1: proves that no router passed the packet on */
 
@@ -35,6 +42,16 @@
 #define TCP_FLAG_PSH         0x08u
 #define TCP_FLAG_ACK         0x10u
 #define TCP_FLAG_URG         0x20u
+
+#define SCTP_INIT            1
+#define SCTP_INIT_ACK        2
+#define SCTP_ABORT           6
+#define SCTP_SHUTDOWN_ACK    8
+#define SCTP_COMPLETE        14 /* SHUTDOWN COMPLETE */
+
+#define UDP_PORT_GTPU        2152
+#define UDP_PORT_VXLAN       4789
+#define UDP_PORT_GENEVE      6081
 
 #define ICMP_ECHO_REPLY      0
 #define ICMP_UNREACHABLE     3

@@ -90,6 +90,38 @@ l4_checksum_store(uint8_t *l4, uint32_t bytes, uint32_t at, uint32_t pseudo)
 	be16_store(l4 + at, checksum);
 }
 
+/* UDP and UDP-Lite: `bytes` of which `covered` are summed. */
+static void
+udp_checksum_store(const uint8_t *ip, uint8_t *l4, uint8_t proto, uint32_t bytes, uint32_t covered)
+{
+	l4_checksum_store(l4, covered, 6, checksum_pseudo(ip, proto, bytes));
+	if (be16_load(l4 + 6) == 0)
+		be16_store(l4 + 6, UINT16_MAX);
+}
+
+static void
+transport_checksum_store(const uint8_t *ip, uint8_t *l4, uint8_t proto, uint32_t room)
+{
+	const uint32_t length = be16_load(l4 + 4); /* UDP's; UDP-Lite's coverage */
+
+	switch (proto) {
+	case PROTO_TCP:
+		l4_checksum_store(l4, room, 16, checksum_pseudo(ip, PROTO_TCP, room));
+		break;
+	case PROTO_UDP:
+		udp_checksum_store(ip, l4, PROTO_UDP, length, length);
+		break;
+	case PROTO_UDPLITE:
+		udp_checksum_store(ip, l4, PROTO_UDPLITE, room, length == 0 ? room : length);
+		break;
+	case PROTO_SCTP:
+		le32_store(l4 + 8, sctp_checksum(l4, room));
+		break;
+	default:
+		break;
+	}
+}
+
 void
 checksum_fill(uint8_t *frame, const struct packet *p)
 {
@@ -103,16 +135,11 @@ checksum_fill(uint8_t *frame, const struct packet *p)
 		be16_store(ip + 10, 0);
 		be16_store(ip + 10, checksum_fold(checksum_add(ip, (ip[0] & 0x0fu) * 4, 0)));
 	}
-	if (p->kind != PACKET_TRANSPORT) {
+	if (p->facts & PACKET_FRAGMENT || p->kind == PACKET_NO_PORTS)
+		return;
+	if (p->kind == PACKET_TRANSPORT)
+		transport_checksum_store(ip, l4, p->key.proto, room);
+	else
 		/* The key of an error holds the quoted protocol, so that it cannot be asked. */
 		l4_checksum_store(l4, room, 2, ipv4 ? 0 : checksum_pseudo(ip, PROTO_ICMPV6, room));
-	} else if (p->key.proto == PROTO_TCP) {
-		l4_checksum_store(l4, room, 16, checksum_pseudo(ip, PROTO_TCP, room));
-	} else {
-		const uint32_t bytes = be16_load(l4 + 4);
-
-		l4_checksum_store(l4, bytes, 6, checksum_pseudo(ip, PROTO_UDP, bytes));
-		if (be16_load(l4 + 6) == 0)
-			be16_store(l4 + 6, 0xffff);
-	}
 }

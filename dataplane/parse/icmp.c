@@ -60,20 +60,34 @@ icmpv6_is_error(uint8_t type)
  * turns the tuple round: an answer to the quoted packet would come that way. */
 static enum drop_reason
 quote_l4_walk(const uint8_t *l4, const uint8_t *source, const uint8_t *destination,
-	      struct flow_key *key)
+	      struct packet *p)
 {
+	struct flow_key *key = &p->key;
 	const size_t address_bytes = key->family == FAMILY_IPV4 ? 4 : 16;
 
-	if (key->proto == PROTO_TCP || key->proto == PROTO_UDP) {
+	key->port[0] = key->port[1] = 0;
+	switch (key->proto) {
+	case PROTO_TCP:
+	case PROTO_SCTP:
+		p->tcp_seq = be32_load(l4 + 4); /* or the verification tag */
+						/* fall through */
+	case PROTO_UDP:
+	case PROTO_UDPLITE:
 		key->port[0] = be16_load(l4 + 2);
 		key->port[1] = be16_load(l4);
-	} else if ((key->family == FAMILY_IPV4 && key->proto == PROTO_ICMP &&
-		    icmp_query_bytes(l4[0]) != 0) ||
-		   (key->family == FAMILY_IPV6 && key->proto == PROTO_ICMPV6 &&
-		    icmpv6_query_bytes(l4[0]) != 0)) {
+		break;
+	case PROTO_ICMP:
+	case PROTO_ICMPV6:
+		/* Errors are not about errors (RFC 1122 3.2.2, RFC 4443 2.4). */
+		if ((key->family == FAMILY_IPV4) != (key->proto == PROTO_ICMP))
+			break;
+		if ((key->family == FAMILY_IPV4 ? icmp_query_bytes(l4[0])
+						: icmpv6_query_bytes(l4[0])) == 0)
+			return DROP_ICMP_QUOTE;
 		key->port[0] = key->port[1] = be16_load(l4 + 4);
-	} else {
-		return DROP_ICMP_QUOTE;
+		break;
+	default:
+		break;
 	}
 	/* An error goes to the sender of what it quotes (RFC 1122 3.2.2, RFC 4443 2.2). */
 	if (memcmp(source, key->addr[1], address_bytes) != 0)
@@ -84,7 +98,7 @@ quote_l4_walk(const uint8_t *l4, const uint8_t *source, const uint8_t *destinati
 
 /* `bytes` of a quoted IPv4 packet may be read at `ip`; the packet itself may have been longer. */
 static enum drop_reason
-quote_ipv4_walk(const uint8_t *ip, uint32_t bytes, struct flow_key *key)
+quote_ipv4_walk(const uint8_t *ip, uint32_t bytes, struct packet *p)
 {
 	uint32_t header;
 
@@ -98,12 +112,12 @@ quote_ipv4_walk(const uint8_t *ip, uint32_t bytes, struct flow_key *key)
 	/* Only a first fragment has ports. */
 	if (be16_load(ip + 6) & 0x1fffu)
 		return DROP_ICMP_QUOTE;
-	key->proto = ip[9];
-	return quote_l4_walk(ip + header, ip + 12, ip + 16, key);
+	p->key.proto = ip[9];
+	return quote_l4_walk(ip + header, ip + 12, ip + 16, p);
 }
 
 static enum drop_reason
-quote_ipv6_walk(const uint8_t *ip, uint32_t bytes, struct flow_key *key)
+quote_ipv6_walk(const uint8_t *ip, uint32_t bytes, struct packet *p)
 {
 	struct ipv6_chain chain;
 	enum drop_reason reason;
@@ -120,81 +134,109 @@ quote_ipv6_walk(const uint8_t *ip, uint32_t bytes, struct flow_key *key)
 		return DROP_ICMP_QUOTE;
 	if (bytes - chain.l4_offset < 8)
 		return DROP_ICMP_TRUNCATED;
-	key->proto = chain.proto;
-	return quote_l4_walk(ip + chain.l4_offset, ip + 8, ip + 24, key);
+	p->key.proto = chain.proto;
+	return quote_l4_walk(ip + chain.l4_offset, ip + 8, ip + 24, p);
+}
+
+/* RFC 4884 4: errors with extensions say how long the quote is, in words of 4 or 8 bytes; what lies
+ * behind it is not the quoted packet. 0, as in all older ones: to the end. */
+static uint32_t
+quote_bytes(const struct packet *p, const uint8_t *icmp, uint32_t room)
+{
+	const bool ipv4 = p->key.family == FAMILY_IPV4;
+	uint32_t bytes = 0;
+
+	if (ipv4)
+		bytes = icmp[5] * 4u;
+	else if (p->icmp_type == ICMPV6_UNREACHABLE || p->icmp_type == ICMPV6_TIME_EXCEEDED)
+		bytes = icmp[4] * 8u;
+	return bytes != 0 && bytes < room - ICMP_BYTES ? bytes : room - ICMP_BYTES;
+}
+
+static enum drop_reason
+quote_walk(struct walk *w, uint32_t room)
+{
+	struct packet *p = w->p;
+	const uint8_t *icmp = w->frame + p->l4_offset;
+	const uint32_t bytes = quote_bytes(p, icmp, room);
+
+	p->kind = PACKET_ICMP_ERROR;
+	p->more.quote_offset = (uint16_t)(p->l4_offset + ICMP_BYTES);
+	p->facts |= PACKET_QUOTE;
+	if (p->key.family == FAMILY_IPV4)
+		return quote_ipv4_walk(icmp + ICMP_BYTES, bytes, p);
+	return quote_ipv6_walk(icmp + ICMP_BYTES, bytes, p);
 }
 
 /* Finishes a query of at least `bytes_min`: the identifier stands for both ports. */
 static enum drop_reason
-query_walk(const uint8_t *icmp, uint32_t room, uint32_t bytes_min, struct packet *p)
+query_walk(struct walk *w, uint32_t room, uint32_t bytes_min)
 {
+	struct packet *p = w->p;
+
 	if (room < bytes_min)
-		return DROP_ICMP_TRUNCATED;
+		return walk_is_fragment(p) ? DROP_FRAGMENT_HEADERS : DROP_ICMP_TRUNCATED;
 	p->kind = PACKET_ICMP_QUERY;
-	p->key.port[0] = p->key.port[1] = be16_load(icmp + 4);
+	p->key.port[0] = p->key.port[1] = be16_load(w->frame + p->l4_offset + 4);
 	if (memcmp(p->key.addr[0], p->key.addr[1], sizeof(p->key.addr[0])) == 0)
 		return DROP_LAND;
 	return DROP_NONE;
 }
 
-/* Fills what all messages have; `sum` is that of the pseudo header, or 0. */
+/* Fills what all messages have, and proves the checksum. */
 static enum drop_reason
-message_walk(const uint8_t *frame, unsigned flags, uint32_t room, uint32_t sum, struct packet *p)
+message_walk(struct walk *w, uint32_t room)
 {
-	const uint8_t *icmp = frame + p->l4_offset;
+	struct packet *p = w->p;
+	const uint8_t *icmp = w->frame + p->l4_offset;
+	uint32_t pseudo = 0;
 
-	if (walk_l4_checksum_due(flags) && checksum_fold(checksum_add(icmp, room, sum)) != 0)
-		return DROP_ICMP_CHECKSUM;
-	p->payload_offset = p->l4_offset;
+	if (room < ICMP_BYTES)
+		return walk_is_fragment(p) ? DROP_FRAGMENT_HEADERS : DROP_ICMP_TRUNCATED;
 	p->icmp_type = icmp[0];
 	p->icmp_code = icmp[1];
 	p->kind = PACKET_ICMP_OTHER;
-	return DROP_NONE;
+	if (!walk_l4_checksum_due(w->flags))
+		return DROP_NONE;
+	if (p->key.family == FAMILY_IPV6)
+		pseudo = checksum_pseudo(w->frame + p->l3_offset, PROTO_ICMPV6, room);
+	return checksum_fold(checksum_add(icmp, room, pseudo)) == 0 ? DROP_NONE
+								    : DROP_ICMP_CHECKSUM;
 }
 
 enum drop_reason
-icmp_walk(const uint8_t *frame, unsigned flags, struct packet *p)
+icmp_walk(struct walk *w)
 {
-	const uint8_t *icmp = frame + p->l4_offset;
+	struct packet *p = w->p;
 	const uint32_t room = walk_l4_bytes(p);
+	const enum drop_reason reason = message_walk(w, room);
 	uint32_t query_bytes;
-	enum drop_reason reason;
 
-	if (room < ICMP_BYTES)
-		return DROP_ICMP_TRUNCATED;
-	reason = message_walk(frame, flags, room, 0, p);
 	if (reason != DROP_NONE)
 		return reason;
 	query_bytes = icmp_query_bytes(p->icmp_type);
 	if (query_bytes != 0)
-		return query_walk(icmp, room, query_bytes, p);
-	if (!icmp_is_error(p->icmp_type))
-		return DROP_NONE;
-	p->kind = PACKET_ICMP_ERROR;
-	return quote_ipv4_walk(icmp + ICMP_BYTES, room - ICMP_BYTES, &p->key);
+		return query_walk(w, room, query_bytes);
+	/* Errors are short: what comes in fragments is none that a flow could believe. */
+	return icmp_is_error(p->icmp_type) && !walk_is_fragment(p) ? quote_walk(w, room)
+								   : DROP_NONE;
 }
 
 enum drop_reason
-icmpv6_walk(const uint8_t *frame, unsigned flags, struct packet *p)
+icmpv6_walk(struct walk *w)
 {
-	const uint8_t *icmp = frame + p->l4_offset;
+	struct packet *p = w->p;
 	const uint32_t room = walk_l4_bytes(p);
+	const enum drop_reason reason = message_walk(w, room);
 	uint32_t query_bytes;
-	enum drop_reason reason;
 
-	if (room < ICMP_BYTES)
-		return DROP_ICMP_TRUNCATED;
-	reason = message_walk(frame, flags, room,
-			      checksum_pseudo(frame + p->l3_offset, PROTO_ICMPV6, room), p);
 	if (reason != DROP_NONE)
 		return reason;
 	query_bytes = icmpv6_query_bytes(p->icmp_type);
 	if (query_bytes != 0)
-		return query_walk(icmp, room, query_bytes, p);
+		return query_walk(w, room, query_bytes);
 	if (p->icmp_type >= ICMPV6_ND_FIRST && p->icmp_type <= ICMPV6_ND_LAST)
 		p->kind = PACKET_ICMP_ND;
-	if (!icmpv6_is_error(p->icmp_type))
-		return DROP_NONE;
-	p->kind = PACKET_ICMP_ERROR;
-	return quote_ipv6_walk(icmp + ICMP_BYTES, room - ICMP_BYTES, &p->key);
+	return icmpv6_is_error(p->icmp_type) && !walk_is_fragment(p) ? quote_walk(w, room)
+								     : DROP_NONE;
 }

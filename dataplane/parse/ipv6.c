@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ipv6.c: the IPv6 step of the walk: header, extension headers, source address. */
+/* ipv6.c: the IPv6 step of the walk: header, extension headers, source address, fragment fields. */
 #include "common/base/address.h"
 #include "common/base/identity.h"
 #include "common/base/limits.h"
@@ -11,6 +11,8 @@
 #define NEXT_FRAGMENT       44
 #define NEXT_AUTHENTICATION 51
 #define NEXT_DESTINATION    60
+
+#define FRAGMENT_BYTES      8
 
 #define OPTION_PAD1         0
 #define OPTION_ACTION_MASK  0xc0u /* what to do when the option is unknown; 0: skip it */
@@ -58,10 +60,11 @@ header_check(uint8_t next, const uint8_t *header, uint32_t room, uint32_t *lengt
 {
 	switch (next) {
 	case NEXT_FRAGMENT:
-		*length = 8;
+		*length = FRAGMENT_BYTES;
 		if (chain->fragment_header)
 			return DROP_IPV6_EXT_CHAIN;
 		chain->fragment_header = true;
+		chain->fragment_at = chain->l4_offset;
 		chain->fragment_offset = be16_load(header + 2) & 0xfff8u;
 		chain->fragment_more = header[3] & 1;
 		return DROP_NONE;
@@ -105,6 +108,8 @@ ipv6_chain_walk(const uint8_t *ip, uint32_t bytes, struct ipv6_chain *chain)
 			return reason;
 		chain->proto = header[0];
 		chain->l4_offset += length;
+		if (chain->l4_offset > IPV6_BYTES + EXT_BYTES_MAX)
+			return DROP_IPV6_EXT_CHAIN;
 		/* What follows the header of a later fragment is the middle of something. */
 		if (chain->fragment_offset != 0)
 			break;
@@ -138,23 +143,55 @@ address_is_unspecified(const uint8_t *address)
  * before the sender has an address. RFC 6980: discovery that carries a fragment header, even an
  * atomic one, is ignored. */
 static enum drop_reason
-icmpv6_rules_walk(const uint8_t *frame, unsigned flags, bool fragment_header, struct packet *p)
+icmpv6_rules_check(const struct walk *w, const struct ipv6_chain *chain)
 {
-	const bool unspecified = address_is_unspecified(p->key.addr[0]);
-	const enum drop_reason reason = icmpv6_walk(frame, flags, p);
+	const struct packet *p = w->p;
 
-	if (reason != DROP_NONE)
-		return reason;
 	if (p->kind == PACKET_ICMP_ND)
-		return fragment_header ? DROP_ND_MALFORMED : DROP_NONE;
-	return unspecified && p->kind != PACKET_ICMP_OTHER ? DROP_SOURCE_INVALID : DROP_NONE;
+		return chain->fragment_header ? DROP_ND_MALFORMED : DROP_NONE;
+	if (p->kind == PACKET_ICMP_OTHER || (w->flags & PARSE_SOURCE_ANY))
+		return DROP_NONE;
+	return address_is_unspecified(w->frame + p->l3_offset + 8) ? DROP_SOURCE_INVALID
+								   : DROP_NONE;
+}
+
+static void
+fragment_note(struct packet *p, const uint8_t *ip, const struct ipv6_chain *chain)
+{
+	/* RFC 6946: a fragment header on a whole packet is no fragment. */
+	if (chain->fragment_offset == 0 && !chain->fragment_more)
+		return;
+	p->facts |= PACKET_FRAGMENT;
+	p->more.fragment = (struct packet_fragment){
+		.id = be32_load(ip + chain->fragment_at + 4),
+		.offset = chain->fragment_offset,
+		.bytes = (uint16_t)(p->l3_bytes - chain->fragment_at - FRAGMENT_BYTES),
+		.header_bytes = (uint16_t)(chain->fragment_at - IPV6_BYTES),
+		.more = chain->fragment_more,
+	};
+}
+
+/* Fills what the fixed header says. */
+static void
+header_note(struct packet *p, const uint8_t *ip, uint32_t total)
+{
+	p->l3_bytes = (uint16_t)total;
+	p->l4_offset = (uint16_t)(p->l3_offset + IPV6_BYTES);
+	p->payload_offset = p->l4_offset;
+	p->ttl = ip[7];
+	p->key.family = FAMILY_IPV6;
+	p->key.proto = ip[6];
+	memcpy(p->key.addr[0], ip + 8, 16);
+	memcpy(p->key.addr[1], ip + 24, 16);
 }
 
 enum drop_reason
-ipv6_walk(const uint8_t *frame, uint32_t end, unsigned flags, struct packet *p)
+ipv6_walk(struct walk *w)
 {
-	const uint8_t *ip = frame + p->l3_offset;
-	const uint32_t room = end - p->l3_offset;
+	struct packet *p = w->p;
+	const uint8_t *ip = w->frame + p->l3_offset;
+	const uint32_t room = w->end - p->l3_offset;
+	const bool source_any = w->flags & PARSE_SOURCE_ANY;
 	struct ipv6_chain chain;
 	enum drop_reason reason;
 	uint32_t total;
@@ -166,27 +203,23 @@ ipv6_walk(const uint8_t *frame, uint32_t end, unsigned flags, struct packet *p)
 	total = IPV6_BYTES + (uint32_t)be16_load(ip + 4);
 	if (total > room)
 		return DROP_IPV6_TRUNCATED;
-	if (!source_is_valid(ip + 8))
+	header_note(p, ip, total);
+	if (!source_any && !source_is_valid(ip + 8))
 		return DROP_SOURCE_INVALID;
 	reason = ipv6_chain_walk(ip, total, &chain);
+	if (reason == DROP_IPV6_EXT_TRUNCATED && chain.fragment_header)
+		return DROP_FRAGMENT_HEADERS;
 	if (reason != DROP_NONE)
 		return reason;
-	/* RFC 6946: a fragment header on a whole packet is no fragment. */
-	if (chain.fragment_offset != 0 || chain.fragment_more)
-		return DROP_FRAGMENT;
-
-	p->l3_bytes = (uint16_t)total;
+	fragment_note(p, ip, &chain);
 	p->l4_offset = (uint16_t)(p->l3_offset + chain.l4_offset);
-	p->ttl = ip[7];
-	p->key.family = FAMILY_IPV6;
+	p->payload_offset = p->l4_offset;
 	p->key.proto = chain.proto;
-	memcpy(p->key.addr[0], ip + 8, 16);
-	memcpy(p->key.addr[1], ip + 24, 16);
-	if (chain.proto == PROTO_ICMPV6)
-		return icmpv6_rules_walk(frame, flags, chain.fragment_header, p);
-	if (address_is_unspecified(ip + 8))
+	if (chain.proto == PROTO_ICMPV6) {
+		reason = transport_walk(w);
+		return reason == DROP_NONE ? icmpv6_rules_check(w, &chain) : reason;
+	}
+	if (!source_any && address_is_unspecified(ip + 8))
 		return DROP_SOURCE_INVALID;
-	if (chain.proto == PROTO_TCP)
-		return tcp_walk(frame, flags, p);
-	return chain.proto == PROTO_UDP ? udp_walk(frame, flags, p) : DROP_PROTOCOL_UNKNOWN;
+	return transport_walk(w);
 }

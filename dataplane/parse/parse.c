@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* parse.c: the way in: Ethernet, VLAN tags and ARP, and the choice of the IP family. */
+/* parse.c: the ways into the walk: a frame, or an IP packet alone. */
 #include "dataplane/parse/parse.h"
 
 #include "common/base/wire.h"
@@ -9,94 +9,39 @@
  * as truncated. */
 #define VIEW_BYTES_MAX 65535u
 
-static bool
-ethertype_is_vlan(uint16_t type)
+static struct walk
+walk_begin(const uint8_t *data, uint32_t bytes, unsigned flags, struct packet *out)
 {
-	return type == ETHERTYPE_NUM_VLAN || type == ETHERTYPE_NUM_QINQ ||
-	       type == ETHERTYPE_NUM_QINQ_9;
-}
-
-/* Walks the MAC addresses and tags; *type becomes the EtherType behind them. */
-static enum drop_reason
-ethernet_walk(const uint8_t *frame, uint32_t end, unsigned tags, uint16_t *type, struct packet *p)
-{
-	uint32_t at = ETHERNET_BYTES;
-
-	if (end < at)
-		return DROP_FRAME_TRUNCATED;
-	*type = be16_load(frame + at - 2);
-	while (ethertype_is_vlan(*type)) {
-		if (tags == VLAN_TAGS_MAX)
-			return DROP_VLAN_TOO_DEEP;
-		if (end - at < VLAN_TAG_BYTES)
-			return DROP_FRAME_TRUNCATED;
-		if (tags++ == 0) {
-			p->vlan = be16_load(frame + at) & VLAN_ID_MASK;
-			p->facts |= PACKET_TAGGED;
-		} else {
-			p->more.vlan_inner = be16_load(frame + at) & VLAN_ID_MASK;
-			p->facts |= PACKET_TAGGED_TWICE;
-		}
-		at += VLAN_TAG_BYTES;
-		*type = be16_load(frame + at - 2);
-	}
-	p->l3_offset = (uint16_t)at;
-	return DROP_NONE;
-}
-
-/* RFC 826: only Ethernet (1) and IPv4, with their address lengths. */
-static enum drop_reason
-arp_walk(const uint8_t *frame, uint32_t end, struct packet *p)
-{
-	const uint8_t *arp = frame + p->l3_offset;
-
-	if (end - p->l3_offset < ARP_BYTES)
-		return DROP_ARP_MALFORMED;
-	if (be16_load(arp) != 1 || be16_load(arp + 2) != ETHERTYPE_NUM_IPV4 ||
-	    arp[4] != MAC_BYTES || arp[5] != 4)
-		return DROP_ARP_MALFORMED;
-	p->kind = PACKET_ARP;
-	p->l3_bytes = ARP_BYTES;
-	p->l4_offset = p->l3_offset;
-	p->payload_offset = p->l3_offset;
-	return DROP_NONE;
+	/* The second line is written with its facts. */
+	memset(out, 0, offsetof(struct packet, more));
+	return (struct walk){ .frame = data,
+			      .end = bytes < VIEW_BYTES_MAX ? bytes : VIEW_BYTES_MAX,
+			      .flags = flags,
+			      .p = out };
 }
 
 enum drop_reason
-parse_frame(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_tci,
-	    struct packet *out)
+walk_frame(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_tci,
+	   struct packet *out)
 {
-	const uint32_t end = bytes < VIEW_BYTES_MAX ? bytes : VIEW_BYTES_MAX;
-	enum drop_reason reason;
+	struct walk w = walk_begin(frame, bytes, flags, out);
 	unsigned tags = 0;
-	uint16_t type;
 
-	*out = (struct packet){ 0 };
 	if (flags & PARSE_VLAN_STRIPPED) {
 		out->vlan = vlan_tci & VLAN_ID_MASK;
 		out->facts = PACKET_TAGGED;
 		tags = 1;
 	}
-	reason = ethernet_walk(frame, end, tags, &type, out);
-	if (reason != DROP_NONE)
-		return reason;
-	if (type == ETHERTYPE_NUM_IPV4)
-		return ipv4_walk(frame, end, flags, out);
-	if (type == ETHERTYPE_NUM_IPV6)
-		return ipv6_walk(frame, end, flags, out);
-	if (type == ETHERTYPE_NUM_ARP)
-		return arp_walk(frame, end, out);
-	return DROP_ETHERTYPE_UNKNOWN;
+	return link_walk(&w, 0, tags);
 }
 
 enum drop_reason
 parse_ip(const uint8_t *ip, uint32_t bytes, unsigned flags, struct packet *out)
 {
-	const uint32_t end = bytes < VIEW_BYTES_MAX ? bytes : VIEW_BYTES_MAX;
+	struct walk w = walk_begin(ip, bytes, flags, out);
 
-	*out = (struct packet){ 0 };
 	/* An empty packet, and one of another version, is refused as IPv4. */
-	if (end > 0 && ip[0] >> 4 == 6)
-		return ipv6_walk(ip, end, flags, out);
-	return ipv4_walk(ip, end, flags, out);
+	if (w.end > 0 && ip[0] >> 4 == 6)
+		return ipv6_walk(&w);
+	return ipv4_walk(&w);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* parse.h: from bytes to a tuple, or to one named refusal. Served by parse.c (Ethernet),
- * ipv4.c, ipv6.c, transport.c, icmp.c and checksum.c.
+/* parse.h: from bytes to a tuple, or to one named refusal. Served by burst.c (common shapes),
+ * parse.c, link.c, ipv4.c, ipv6.c, transport.c, tcp_options.c, sctp.c, icmp.c, tunnel.c (the walk),
+ * checksum.c and crc32c.c.
  *
  * The only folder that reads packet bytes of others. No allocation, no state, any thread. Every
  * length is proved before use; the IP length rules, not the frame's. */
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/abi/counters.h"
 #include "common/base/limits.h"
@@ -67,6 +69,8 @@ enum packet_fact {
 };
 /* Facts that live in the second line. */
 #define PACKET_MORE (0xffu & ~PACKET_TAGGED)
+/* Something stands between Ethernet and the packet that an answer would need as well. */
+#define PACKET_ENCLOSED (PACKET_MPLS | PACKET_PPPOE | PACKET_TUNNEL)
 
 struct packet_fragment {
 	uint32_t id;
@@ -157,14 +161,35 @@ struct packet {
 static_assert(offsetof(struct packet, more) == CACHE_LINE, "the rest is one line");
 static_assert(sizeof(struct packet) == 2 * CACHE_LINE, "two lines");
 
+/* Copies a description; the second line only when something is in it. */
+static inline void
+packet_assign(struct packet *to, const struct packet *from)
+{
+	memcpy(to, from, offsetof(struct packet, more));
+	if (from->facts & PACKET_MORE)
+		to->more = from->more;
+}
+
 /* Parses one Ethernet II frame of `bytes` at `frame`; what lies past byte 65535 is not read.
  * `flags`: enum parse_flag. `vlan_tci` as the device stripped it (with PARSE_VLAN_STRIPPED), which
  * counts as the outermost of at most two tags. Bytes behind the IP packet's own length are padding.
+ * Of tunnels that `flags` names the inner packet is described, one tunnel deep.
  * Returns DROP_NONE, or the first reason on the way from the first byte to the last; *out: see
  * there. A good L4 checksum of the device also spares the look at that of ICMP; a UDP checksum of 0
  * over IPv6 is refused unless PARSE_CHECKSUM_IGNORE is set. */
 enum drop_reason parse_frame(const uint8_t *frame, uint32_t bytes, unsigned flags,
 			     uint16_t vlan_tci, struct packet *out);
+
+/* One frame of a burst, as the arguments of parse_frame(). */
+struct parse_view {
+	const uint8_t *frame;
+	uint32_t bytes;
+	uint16_t flags;
+	uint16_t vlan_tci;
+};
+/* The same for `n` frames: packets[i] and reasons[i] (enum drop_reason) are those of views[i]. */
+void
+parse_burst(const struct parse_view *views, unsigned n, struct packet *packets, uint8_t *reasons);
 
 /* The same for `bytes` of one IP packet without L2. l3_offset is 0. */
 enum drop_reason parse_ip(const uint8_t *ip, uint32_t bytes, unsigned flags, struct packet *out);
@@ -176,6 +201,14 @@ uint32_t checksum_add(const uint8_t *data, size_t bytes, uint32_t sum);
 uint16_t checksum_fold(uint32_t sum);
 /* Sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1) of the IP packet at `ip`. */
 uint32_t checksum_pseudo(const uint8_t *ip, uint8_t proto, uint32_t l4_bytes);
-/* Writes right IPv4 header, TCP, UDP and ICMP checksums into the parsed IP packet at
- * frame + p->l3_offset. A UDP checksum of 0 is sent as 0xffff (RFC 768). */
+/* CRC32c of `bytes` (RFC 3385); by the processor's instruction where it has one. */
+uint32_t crc32c(const uint8_t *data, size_t bytes);
+/* The same without it. */
+uint32_t crc32c_plain(const uint8_t *data, size_t bytes);
+/* What the checksum field of the SCTP packet of `bytes` >= 12 must hold, as a little-endian
+ * number. */
+uint32_t sctp_checksum(const uint8_t *sctp, size_t bytes);
+/* Writes right IPv4 header, TCP, UDP, UDP-Lite, SCTP and ICMP checksums into the parsed IP packet
+ * at frame + p->l3_offset, which is no fragment. A checksum of 0 is sent as 0xffff (RFC 768,
+ * RFC 3828 3.1). */
 void checksum_fill(uint8_t *frame, const struct packet *p);

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* transport.c: the TCP and UDP steps of the walk. */
+/* transport.c: the choice of the transport, and the TCP, UDP and UDP-Lite steps of the walk. */
 #include "common/base/address.h"
 #include "common/base/identity.h"
 #include "common/base/wire.h"
 #include "dataplane/parse/walk.h"
 
+/* Whether the sum over the first `covered` of `bytes` of transport is wrong. */
 static bool
-checksum_is_wrong(const uint8_t *frame, const struct packet *p, uint8_t proto, uint32_t bytes)
+checksum_is_wrong(const struct walk *w, uint8_t proto, uint32_t bytes, uint32_t covered)
 {
-	const uint32_t pseudo = checksum_pseudo(frame + p->l3_offset, proto, bytes);
+	const struct packet *p = w->p;
+	const uint32_t pseudo = checksum_pseudo(w->frame + p->l3_offset, proto, bytes);
 
-	return checksum_fold(checksum_add(frame + p->l4_offset, bytes, pseudo)) != 0;
+	return checksum_fold(checksum_add(w->frame + p->l4_offset, covered, pseudo)) != 0;
 }
 
-/* Reads the ports, which both headers start with, and finishes the tuple. */
+/* A header that the packet ends in; RFC 7112 5 and RFC 1858 3 have their own word for fragments. */
 static enum drop_reason
-ports_walk(const uint8_t *l4, uint32_t header_bytes, struct packet *p)
+truncated(const struct packet *p, enum drop_reason reason)
 {
+	return walk_is_fragment(p) ? DROP_FRAGMENT_HEADERS : reason;
+}
+
+enum drop_reason
+ports_walk(struct walk *w, uint32_t header_bytes)
+{
+	struct packet *p = w->p;
+	const uint8_t *l4 = w->frame + p->l4_offset;
+
 	p->kind = PACKET_TRANSPORT;
 	p->payload_offset = (uint16_t)(p->l4_offset + header_bytes);
 	p->key.port[0] = be16_load(l4);
@@ -29,58 +40,145 @@ ports_walk(const uint8_t *l4, uint32_t header_bytes, struct packet *p)
 	return DROP_NONE;
 }
 
-/* RFC 9293 3.10: each segment but the first and a reset has ACK; a segment opens, closes or aborts,
- * never two of them. */
-static bool
-tcp_flags_are_valid(uint8_t flags)
-{
-	const uint8_t kind = flags & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST);
-
-	if ((flags & (TCP_FLAG_SYN | TCP_FLAG_RST | TCP_FLAG_ACK)) == 0)
-		return false;
-	return (kind & (kind - 1)) == 0;
-}
-
 enum drop_reason
-tcp_walk(const uint8_t *frame, unsigned flags, struct packet *p)
+tcp_walk(struct walk *w)
 {
-	const uint8_t *tcp = frame + p->l4_offset;
+	struct packet *p = w->p;
+	const uint8_t *tcp = w->frame + p->l4_offset;
 	const uint32_t room = walk_l4_bytes(p);
 	uint32_t header;
 	enum drop_reason reason;
 
 	if (room < TCP_BYTES)
-		return DROP_TCP_TRUNCATED;
+		return truncated(p, DROP_TCP_TRUNCATED);
 	header = (tcp[12] >> 4) * 4u;
-	if (header < TCP_BYTES || header > room)
+	if (header < TCP_BYTES)
 		return DROP_TCP_DATA_OFFSET;
-	if (walk_l4_checksum_due(flags) && checksum_is_wrong(frame, p, PROTO_TCP, room))
+	if (header > room)
+		return truncated(p, DROP_TCP_DATA_OFFSET);
+	if (walk_l4_checksum_due(w->flags) && checksum_is_wrong(w, PROTO_TCP, room, room))
 		return DROP_TCP_CHECKSUM;
-	reason = ports_walk(tcp, header, p);
+	reason = ports_walk(w, header);
 	if (reason != DROP_NONE)
 		return reason;
 	p->tcp_flags = tcp[13];
-	return tcp_flags_are_valid(tcp[13]) ? DROP_NONE : DROP_TCP_FLAGS;
+	p->tcp_seq = be32_load(tcp + 4);
+	p->tcp_ack = be32_load(tcp + 8);
+	p->tcp_window = be16_load(tcp + 14);
+	if (!walk_tcp_flags_valid(tcp[13]))
+		return DROP_TCP_FLAGS;
+	return header == TCP_BYTES ? DROP_NONE : tcp_options_walk(tcp, header, p);
 }
 
-enum drop_reason
-udp_walk(const uint8_t *frame, unsigned flags, struct packet *p)
+/* RFC 768: a checksum of 0 says that the sender made none; RFC 8200 8.1: over IPv6 it must, unless
+ * the datagram is a tunnel's, whose inner packet has its own (RFC 6935 5). */
+static bool
+udp_checksum_fails(const struct walk *w, const uint8_t *udp, uint32_t bytes, bool tunnel)
 {
-	const uint8_t *udp = frame + p->l4_offset;
+	if (be16_load(udp + 6) == 0)
+		return w->p->key.family == FAMILY_IPV6 && !tunnel &&
+		       (w->flags & PARSE_CHECKSUM_IGNORE) == 0;
+	return walk_l4_checksum_due(w->flags) && checksum_is_wrong(w, PROTO_UDP, bytes, bytes);
+}
+
+static enum drop_reason
+udp_walk(struct walk *w)
+{
+	struct packet *p = w->p;
+	const uint8_t *udp = w->frame + p->l4_offset;
 	const uint32_t room = walk_l4_bytes(p);
+	const bool fragment = walk_is_fragment(p);
+	enum tunnel_type tunnel = TUNNEL_NONE;
+	enum drop_reason reason;
 	uint32_t bytes;
 
 	if (room < UDP_BYTES)
-		return DROP_UDP_TRUNCATED;
+		return truncated(p, DROP_UDP_TRUNCATED);
 	bytes = be16_load(udp + 4);
-	if (bytes < UDP_BYTES || bytes > room)
+	/* A first fragment holds less than the datagram's length. */
+	if (bytes < UDP_BYTES || (bytes > room && !fragment))
 		return DROP_UDP_LENGTH;
-	if (be16_load(udp + 6) == 0) {
-		/* RFC 768: the sender made none; RFC 8200 8.1: over IPv6 it must. */
-		if (p->key.family == FAMILY_IPV6 && (flags & PARSE_CHECKSUM_IGNORE) == 0)
-			return DROP_UDP_CHECKSUM;
-	} else if (walk_l4_checksum_due(flags) && checksum_is_wrong(frame, p, PROTO_UDP, bytes)) {
+	if (!fragment)
+		tunnel = tunnel_of_port(w->flags, be16_load(udp + 2));
+	if (udp_checksum_fails(w, udp, bytes, tunnel != TUNNEL_NONE))
 		return DROP_UDP_CHECKSUM;
+	reason = ports_walk(w, UDP_BYTES);
+	if (reason != DROP_NONE || tunnel == TUNNEL_NONE)
+		return reason;
+	return tunnel_udp_walk(w, tunnel, p->l4_offset + bytes);
+}
+
+/* RFC 3828 3.1: the length field became the number of bytes that the checksum covers, 0: all. */
+static enum drop_reason
+udplite_walk(struct walk *w)
+{
+	struct packet *p = w->p;
+	const uint8_t *udp = w->frame + p->l4_offset;
+	const uint32_t room = walk_l4_bytes(p);
+	uint32_t covered;
+
+	if (room < UDP_BYTES)
+		return truncated(p, DROP_UDP_TRUNCATED);
+	covered = be16_load(udp + 4);
+	if (covered == 0)
+		covered = room;
+	if (covered < UDP_BYTES || (covered > room && !walk_is_fragment(p)))
+		return DROP_UDPLITE_COVERAGE;
+	if (be16_load(udp + 6) == 0 && (w->flags & PARSE_CHECKSUM_IGNORE) == 0)
+		return DROP_UDPLITE_CHECKSUM;
+	if (walk_l4_checksum_due(w->flags) && checksum_is_wrong(w, PROTO_UDPLITE, room, covered))
+		return DROP_UDPLITE_CHECKSUM;
+	return ports_walk(w, UDP_BYTES);
+}
+
+/* Protocols that exist in one family only, and those without ports. */
+static enum drop_reason
+other_walk(struct walk *w)
+{
+	struct packet *p = w->p;
+
+	if (p->key.family == FAMILY_IPV6)
+		return p->key.proto == PROTO_ICMPV6 ? icmpv6_walk(w) : DROP_NONE;
+	if (walk_is_fragment(p))
+		return p->key.proto == PROTO_ICMP ? icmp_walk(w) : DROP_NONE;
+	switch (p->key.proto) {
+	case PROTO_ICMP:
+		return icmp_walk(w);
+	case PROTO_GRE:
+		return w->flags & PARSE_TUNNEL(TUNNEL_GRE) ? tunnel_ip_walk(w) : DROP_NONE;
+	case PROTO_IPIP:
+		return w->flags & PARSE_TUNNEL(TUNNEL_IPIP) ? tunnel_ip_walk(w) : DROP_NONE;
+	case PROTO_6IN4:
+		return w->flags & PARSE_TUNNEL(TUNNEL_6IN4) ? tunnel_ip_walk(w) : DROP_NONE;
+	default:
+		return DROP_NONE;
 	}
-	return ports_walk(udp, UDP_BYTES, p);
+}
+
+enum drop_reason
+transport_walk(struct walk *w)
+{
+	struct packet *p = w->p;
+
+	p->kind = PACKET_NO_PORTS;
+	if (walk_is_fragment(p)) {
+		if (p->more.fragment.offset != 0) {
+			p->kind = PACKET_LATER_FRAGMENT;
+			return DROP_NONE;
+		}
+		/* Checksums are the whole datagram's. */
+		w->flags |= PARSE_L4_CHECKSUM_GOOD;
+	}
+	switch (p->key.proto) {
+	case PROTO_TCP:
+		return tcp_walk(w);
+	case PROTO_UDP:
+		return udp_walk(w);
+	case PROTO_UDPLITE:
+		return udplite_walk(w);
+	case PROTO_SCTP:
+		return sctp_walk(w);
+	default:
+		return other_walk(w);
+	}
 }

@@ -124,6 +124,9 @@ reject_build(const uint8_t *frame, const struct packet *p, uint8_t *out, uint32_
 
 	if (p->kind != PACKET_TRANSPORT || !ends_are_single(frame, p))
 		return -ENOMSG;
+	/* Out of the blue, SCTP expects an ABORT (RFC 9260 8.4), which is not made here. */
+	if (p->key.proto == PROTO_SCTP)
+		return -ENOMSG;
 	if (p->key.proto == PROTO_TCP)
 		return reset_build(frame, p, ip_header, out, capacity);
 	return unreachable_build(frame, p, ip_header, out, capacity);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <rte_mbuf_ptype.h>
 
 #include "dataplane/parse/parse.h"
 
@@ -26,6 +27,9 @@ rx_parse_flags(const struct rx_queue *q, const struct rte_mbuf *m)
 
 	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
 		flags |= PARSE_VLAN_STRIPPED;
+	/* What a device says of a tunnel's checksums may be about the inner packet. */
+	if (m->packet_type & RTE_PTYPE_TUNNEL_MASK)
+		return flags;
 	if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 		flags |= PARSE_L3_CHECKSUM_GOOD;
 	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)

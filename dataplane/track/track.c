@@ -17,8 +17,8 @@ const char *const track_state_names[TRACK_STATES] = {
 };
 
 /* The tracker's flags of an entry: whether each direction has sent an ACK, a FIN. */
-#define ACK_SEEN(reply) (FLOW_TRACK_0 << (reply))
-#define FIN_SEEN(reply) (FLOW_TRACK_0 << 2 << (reply))
+#define ACK_SEEN(reply) ((1u << 4) << (reply))
+#define FIN_SEEN(reply) ((1u << 4) << 2 << (reply))
 #define ACK_BOTH        (ACK_SEEN(0) | ACK_SEEN(1))
 #define FIN_BOTH        (FIN_SEEN(0) | FIN_SEEN(1))
 

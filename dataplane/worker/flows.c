@@ -190,7 +190,9 @@ flows_open(struct worker *w, const struct packet *packet, const struct flow_key 
 
 	if (reason != DROP_NONE)
 		return reason;
-	return open_entry(w, key, hash, direction, !direction, &to, 0, index);
+	return open_entry(w, key, hash, direction, !direction, &to,
+			  packet->facts & (PACKET_TUNNEL | PACKET_PPPOE) ? FLOW_ENCLOSED : 0,
+			  index);
 }
 
 /* Whether a port belongs to the application that sends. */

@@ -33,6 +33,16 @@ handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m)
 		flush_one(w, to);
 }
 
+/* Only the lines that hold something are written. */
+static void
+note_store(struct buffer_note *note, const struct burst *b, uint16_t i, enum handover_kind kind)
+{
+	packet_assign(&note->packet, &b->packets[i]);
+	note->link = b->links[i];
+	note->app = b->apps[i];
+	note->kind = (uint8_t)kind;
+}
+
 void
 handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind)
 {
@@ -47,10 +57,7 @@ handover_foreign(struct worker *w, struct burst *b, enum handover_kind kind)
 			burst_move_keyed(b, i, kept++);
 			continue;
 		}
-		*buffer_note(b->mbufs[i]) = (struct buffer_note){ .packet = b->packets[i],
-								  .link = b->links[i],
-								  .app = b->apps[i],
-								  .kind = (uint8_t)kind };
+		note_store(buffer_note(b->mbufs[i]), b, i, kind);
 		handover_put(w, owner, b->mbufs[i]);
 	}
 	b->n = kept;
@@ -70,7 +77,7 @@ burst_take(struct burst *b, struct rte_mbuf *m)
 	const struct buffer_note *note = buffer_note(m);
 
 	b->mbufs[b->n] = m;
-	b->packets[b->n] = note->packet;
+	packet_assign(&b->packets[b->n], &note->packet);
 	b->links[b->n] = note->link;
 	b->apps[b->n] = note->app;
 	b->n++;

@@ -2,6 +2,7 @@
 /* inbound.c: a burst's way from a nic queue to the rings of ports. */
 #include <errno.h>
 
+#include "common/base/wire.h"
 #include "dataplane/respond/respond.h"
 #include "dataplane/worker/worker.h"
 
@@ -14,6 +15,10 @@ kernel_takes(enum drop_reason reason)
 {
 	switch (reason) {
 	case DROP_ETHERTYPE_UNKNOWN:
+	case DROP_LLC:
+	case DROP_MPLS_PAYLOAD:
+	case DROP_PPPOE_PROTOCOL:
+	case DROP_TUNNEL_UNKNOWN:
 	case DROP_VLAN_UNKNOWN:
 	case DROP_FRAGMENT:
 	case DROP_PROTOCOL_UNKNOWN:
@@ -34,9 +39,8 @@ to_kernel(struct worker *w, struct rte_mbuf *m)
 		emit_frame(w, w->dp->nics_count, m, TX_KERNEL);
 }
 
-/* Drops a packet that the parser refused, unless the kernel port is there for it. */
-static void
-refuse(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum drop_reason reason)
+void
+inbound_refused(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum drop_reason reason)
 {
 	if (w->dp->kernel && nic == KERNEL_NIC && kernel_takes(reason))
 		to_kernel(w, m);
@@ -85,7 +89,8 @@ inbound_unmatched(struct worker *w, struct rte_mbuf *m, const struct packet *p, 
 	}
 	if (reason == DROP_PORT_CLOSED) {
 		worker_knock(w, p);
-		if (w->dp->options.unmatched == UNMATCHED_REJECT)
+		if (w->dp->options.unmatched == UNMATCHED_REJECT &&
+		    (p->facts & PACKET_ENCLOSED) == 0)
 			reason = reject(w, m, p, link);
 		if (reason == DROP_NONE) {
 			count(&w->counters, COUNTER_rejected, 1);
@@ -94,33 +99,6 @@ inbound_unmatched(struct worker *w, struct rte_mbuf *m, const struct packet *p, 
 		}
 	}
 	worker_drop(w, m, reason);
-}
-
-/* Parses all packets of the burst; refused ones are gone afterwards. */
-static void
-parse(struct worker *w, const struct rx_queue *q, struct burst *b)
-{
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < b->n; i++) {
-		struct rte_mbuf *m = b->mbufs[i];
-		struct packet *p = &b->packets[kept];
-		enum drop_reason reason = DROP_FRAME_MULTI_SEGMENT;
-
-		if (m->nb_segs == 1)
-			reason = parse_frame(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len,
-					     rx_parse_flags(q, m), m->vlan_tci, p);
-		if (reason == DROP_NONE && q->link_by_vlan[p->vlan] == LINK_NONE)
-			reason = DROP_VLAN_UNKNOWN;
-		if (reason != DROP_NONE) {
-			refuse(w, q->nic, m, reason);
-			continue;
-		}
-		b->links[kept] = q->link_by_vlan[p->vlan];
-		p->key.zone = w->dp->options.links.links[b->links[kept]].zone;
-		b->mbufs[kept++] = m;
-	}
-	b->n = kept;
 }
 
 /* Tells control where a neighbour is. */
@@ -254,6 +232,14 @@ take_query(struct worker *w, struct rte_mbuf *m, const struct packet *p, uint16_
 		send_answer(w, m, link, (uint32_t)bytes);
 }
 
+/* Messages in an envelope that an answer would have to have as well, and which is not made here. */
+static bool
+responds_not(const struct packet *p)
+{
+	return (p->facts & PACKET_ENCLOSED) &&
+	       (p->kind == PACKET_ICMP_ND || p->kind == PACKET_ICMP_QUERY);
+}
+
 /* Answers what the responder answers and takes out what has no flow; flows stay. */
 static void
 respond(struct worker *w, struct burst *b)
@@ -265,6 +251,10 @@ respond(struct worker *w, struct burst *b)
 		const struct packet *p = &b->packets[i];
 		const uint16_t link = b->links[i];
 
+		if (responds_not(p)) {
+			inbound_unmatched(w, m, p, link, DROP_ICMP_UNHANDLED);
+			continue;
+		}
 		switch (p->kind) {
 		case PACKET_ARP:
 			take_arp(w, m, p, link);
@@ -277,6 +267,9 @@ respond(struct worker *w, struct burst *b)
 			break;
 		case PACKET_ICMP_OTHER:
 			inbound_unmatched(w, m, p, link, DROP_ICMP_UNHANDLED);
+			break;
+		case PACKET_NO_PORTS:
+			inbound_unmatched(w, m, p, link, DROP_PROTOCOL_UNKNOWN);
 			break;
 		default:
 			burst_move(b, i, kept++);
@@ -323,13 +316,22 @@ bind(struct worker *w, struct burst *b)
 	b->n = kept;
 }
 
+/* Who sent packet i, unless it came in an envelope: that way does not lead back. */
+static const uint8_t *
+way_back(const struct burst *b, uint16_t i)
+{
+	if (b->packets[i].facts & (PACKET_TUNNEL | PACKET_PPPOE))
+		return NULL;
+	return rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *) + MAC_BYTES;
+}
+
 static void
 track(struct worker *w, const struct burst *b)
 {
 	for (uint16_t i = 0; i < b->n; i++)
 		if (b->packets[i].kind != PACKET_ICMP_ERROR)
 			flows_account(w, b->flows[i], &b->packets[i], b->direction[i], b->links[i],
-				      rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *) + 6);
+				      way_back(b, i));
 }
 
 void
@@ -377,7 +379,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 		forward(w, b);
 		return received;
 	}
-	parse(w, q, b);
+	inbound_parse(w, q, b);
 	profile_mark(w, STAGE_PARSE);
 	respond(w, b);
 	profile_mark(w, STAGE_RESPOND);

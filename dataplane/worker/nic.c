@@ -136,6 +136,20 @@ map_links(const struct dataplane *dp, struct nic *n, uint16_t index)
 			n->link_by_vlan[dp->options.links.links[l].vlan] = l;
 }
 
+static uint16_t
+parse_flags(const struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options)
+{
+	unsigned flags = tunnel_parse_flags(&dp->options.tunnels, index);
+
+	if (!options->checksum_verify)
+		flags |= PARSE_CHECKSUM_IGNORE;
+	if (options->source_any)
+		flags |= PARSE_SOURCE_ANY;
+	if (options->source_routes)
+		flags |= PARSE_SOURCE_ROUTE;
+	return (uint16_t)flags;
+}
+
 int
 nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
 	 bool kernel)
@@ -147,7 +161,7 @@ nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_option
 
 	*n = (struct nic){ .mtu = options->mtu,
 			   .rx_queues = options->queues,
-			   .parse_flags = options->checksum_verify ? 0 : PARSE_CHECKSUM_IGNORE };
+			   .parse_flags = parse_flags(dp, index, options) };
 	memcpy(n->name, options->name, sizeof(n->name));
 	memcpy(n->device, options->device, sizeof(n->device));
 	map_links(dp, n, index);

@@ -153,8 +153,14 @@ uint32_t worker_poll(struct worker *w);
 /* The loop; runs on the worker's lcore until dp->stop. `argument` is its struct worker. */
 int worker_run(void *argument);
 
+/* admit.c: parses all packets of the burst and gives each its link and zone; refused ones are gone
+ * afterwards. */
+void inbound_parse(struct worker *w, const struct rx_queue *q, struct burst *b);
+
 /* inbound.c: one burst of a rx queue, from frames to rings. Returns the packets received. */
 uint16_t inbound_poll(struct worker *w, const struct rx_queue *q);
+/* Drops what the parse stage refused, unless the kernel port is there for it. */
+void inbound_refused(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum drop_reason reason);
 /* From the flow stage on, for w->burst with packets of the wire that this worker owns. */
 void inbound_flow(struct worker *w, struct burst *b);
 /* A packet from the wire that nobody here wants, `reason` being why: kernel port, refusal or drop.
@@ -244,19 +250,21 @@ worker_drop(struct worker *w, struct rte_mbuf *m, enum drop_reason reason)
 	rte_pktmbuf_free(m);
 }
 
-/* Row of worker.closed for a protocol. */
+/* Row of worker.closed for TCP or UDP. */
 static inline unsigned
 closed_row(uint8_t proto)
 {
 	return proto == PROTO_TCP ? 0 : 1;
 }
 
-/* Counts a packet that found no binding at the port it knocked on. */
+/* Counts a packet that found no binding at the TCP or UDP port it knocked on. */
 static inline void
 worker_knock(struct worker *w, const struct packet *p)
 {
 	_Atomic uint32_t *n = &w->closed[closed_row(p->key.proto)][p->key.port[1]];
 
+	if (p->key.proto != PROTO_TCP && p->key.proto != PROTO_UDP)
+		return;
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }

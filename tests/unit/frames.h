@@ -128,6 +128,26 @@ frame_tcp(struct frame *f, uint16_t from, uint16_t to, uint8_t flags, uint32_t p
 		frame_put8(f, (uint8_t)i);
 }
 
+/* `options_bytes` is a multiple of 4. */
+static inline void
+frame_tcp_options(struct frame *f, uint8_t flags, const void *options, uint32_t options_bytes)
+{
+	frame_tcp(f, 40000, 443, flags, 0);
+	f->length -= 4;
+	f->bytes[f->l4 + 12] = (uint8_t)((5 + options_bytes / 4) << 4);
+	frame_put(f, options, options_bytes);
+}
+
+static inline void
+frame_sctp(struct frame *f, uint32_t tag, const void *chunks, uint32_t bytes)
+{
+	frame_put16(f, 40000);
+	frame_put16(f, 53);
+	frame_put32(f, tag);
+	frame_put32(f, 0);
+	frame_put(f, chunks, bytes);
+}
+
 static inline void
 frame_udp(struct frame *f, uint16_t from, uint16_t to, uint32_t payload)
 {
@@ -150,6 +170,37 @@ frame_icmp(struct frame *f, uint8_t type, uint8_t code, uint32_t rest, const voi
 	frame_put(f, body, bytes);
 }
 
+/* RFC 9260 appendix A, one bit after the other. */
+static inline uint32_t
+frame_naive_crc(const uint8_t *data, uint32_t bytes)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (uint32_t i = 0; i < bytes * 8; i++) {
+		const uint32_t bit = (crc ^ data[i / 8] >> i % 8) & 1;
+
+		crc = crc >> 1 ^ (bit ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+/* Where the checksum of a transport is in its header. */
+static inline uint32_t
+frame_checksum_at(uint8_t proto)
+{
+	switch (proto) {
+	case 6:
+		return 16;
+	case 17:
+	case 136:
+		return 6;
+	case 132:
+		return 8;
+	default:
+		return 2;
+	}
+}
+
 /* Writes the checksums over what the length fields say. */
 static inline void
 frame_checksums(struct frame *f)
@@ -157,7 +208,8 @@ frame_checksums(struct frame *f)
 	uint8_t *ip = f->bytes + f->l3, *l4 = f->bytes + f->l4;
 	const int v4 = ip[0] >> 4 == 4;
 	const uint32_t l3_bytes = be16_load(ip + (v4 ? 2 : 4)) + (v4 ? 0u : 40u);
-	uint32_t bytes = f->l3 + l3_bytes - f->l4, at = 2, pseudo = 0;
+	const uint32_t at = frame_checksum_at(f->proto);
+	uint32_t bytes = f->l3 + l3_bytes - f->l4, covered, pseudo = 0;
 
 	if (v4) {
 		const uint32_t header = (ip[0] & 0x0fu) * 4;
@@ -165,22 +217,28 @@ frame_checksums(struct frame *f)
 		be16_store(ip + 10, 0);
 		be16_store(ip + 10, (uint16_t)~frame_naive_sum(ip, header, 0));
 	}
+	if (at == 2 && f->proto != 1 && f->proto != 58)
+		return; /* a protocol without a checksum that we know */
 	if (f->l3 + l3_bytes > f->length || f->l3 + l3_bytes < f->l4 + 8)
 		return;
-	if (f->proto == 6)
-		at = 16;
-	if (f->proto == 17) {
-		at = 6;
+	if (f->proto == 17)
 		bytes = be16_load(l4 + 4) < bytes ? be16_load(l4 + 4) : bytes;
-	}
+	covered = bytes;
+	if (f->proto == 136 && be16_load(l4 + 4) >= 8 && be16_load(l4 + 4) < bytes)
+		covered = be16_load(l4 + 4);
 	if (f->proto != 1) {
 		pseudo = frame_naive_sum(ip + (v4 ? 12 : 8), v4 ? 8 : 32, 0);
 		pseudo += f->proto + bytes;
 	}
-	if (bytes < at + 2)
+	if (covered < at + (f->proto == 132 ? 4 : 2))
 		return;
+	if (f->proto == 132) {
+		le32_store(l4 + at, 0);
+		le32_store(l4 + at, frame_naive_crc(l4, bytes));
+		return;
+	}
 	be16_store(l4 + at, 0);
-	be16_store(l4 + at, (uint16_t)~frame_naive_sum(l4, bytes, pseudo));
+	be16_store(l4 + at, (uint16_t)~frame_naive_sum(l4, covered, pseudo));
 }
 
 /* Writes lengths, then checksums. */

@@ -188,7 +188,7 @@ Test(track, accounts)
 	cr_expect(eq(u32, flow_entry_flags(&f.e), FLOW_ORIG_IS_1 | FLOW_OUTGOING));
 	track_packet(&f.e, &f.d, true, S | A, 1500, 3);
 	track_packet(&f.e, &f.d, false, A, 40, 5);
-	cr_expect(eq(u32, flow_entry_flags(&f.e) & (FLOW_TRACK_0 - 1u),
+	cr_expect(eq(u32, flow_entry_flags(&f.e) & ((1u << 4) - 1u),
 		     FLOW_ORIG_IS_1 | FLOW_OUTGOING | FLOW_REPLIED));
 	cr_expect(eq(u32, f.e.last_seen_ms, 5));
 	flow_totals_read(&f.e, &f.d, &totals);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* frames.c: builds the bench's frames. */
+#include "bench/parse/frames.h"
+
+#include "common/base/identity.h"
+#include "common/base/wire.h"
+#include "dataplane/parse/parse.h"
+
+#define FRAME_BYTES_MIN 60u /* Ethernet's, without the checksum */
+#define PAYLOAD_BYTES   6u
+
+const char *const bench_shape_names[SHAPES] = {
+	[SHAPE_UDP4] = "ipv4-udp",
+	[SHAPE_TCP4] = "ipv4-tcp",
+	[SHAPE_TCP4_TIMESTAMP] = "ipv4-tcp-timestamp",
+	[SHAPE_UDP6] = "ipv6-udp",
+	[SHAPE_TCP6] = "ipv6-tcp",
+	[SHAPE_VLAN] = "vlan-ipv4-tcp",
+	[SHAPE_QINQ] = "qinq-ipv4-tcp",
+	[SHAPE_MIX] = "mix",
+};
+
+static uint32_t
+put16(uint8_t *frame, uint32_t at, uint16_t v)
+{
+	be16_store(frame + at, v);
+	return at + 2;
+}
+
+static uint32_t
+ethernet_put(uint8_t *frame, unsigned tags, uint16_t type)
+{
+	uint32_t at = 2 * MAC_BYTES;
+
+	memcpy(frame, "\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a", at);
+	for (unsigned i = 0; i < tags; i++) {
+		at = put16(frame, at, i + 1 == tags ? ETHERTYPE_NUM_VLAN : ETHERTYPE_NUM_QINQ);
+		at = put16(frame, at, (uint16_t)(10 + i));
+	}
+	return put16(frame, at, type);
+}
+
+static uint32_t
+tcp_put(uint8_t *frame, uint32_t at, uint32_t n, bool timestamp)
+{
+	uint8_t *tcp = frame + at;
+	const uint32_t header = TCP_BYTES + (timestamp ? 12 : 0);
+
+	be16_store(tcp, (uint16_t)(1024 + n % 60000));
+	be16_store(tcp + 2, 443);
+	be32_store(tcp + 4, n);
+	be32_store(tcp + 8, ~n);
+	tcp[12] = (uint8_t)(header << 2);
+	tcp[13] = TCP_FLAG_ACK | TCP_FLAG_PSH;
+	be16_store(tcp + 14, 0x2000);
+	if (timestamp) {
+		be32_store(tcp + 20, 0x0101080au);
+		be32_store(tcp + 24, n);
+		be32_store(tcp + 28, n);
+	}
+	return at + header + PAYLOAD_BYTES;
+}
+
+static uint32_t
+udp_put(uint8_t *frame, uint32_t at, uint32_t n)
+{
+	be16_store(frame + at, (uint16_t)(1024 + n % 60000));
+	be16_store(frame + at + 2, 53);
+	be16_store(frame + at + 4, UDP_BYTES + PAYLOAD_BYTES);
+	return at + UDP_BYTES + PAYLOAD_BYTES;
+}
+
+static uint32_t
+transport_put(uint8_t *frame, uint32_t at, uint8_t proto, uint32_t n, bool timestamp)
+{
+	if (proto == PROTO_TCP)
+		return tcp_put(frame, at, n, timestamp);
+	if (proto == PROTO_UDP)
+		return udp_put(frame, at, n);
+	/* An echo request. */
+	frame[at] = ICMP_ECHO_REQUEST;
+	be16_store(frame + at + 4, (uint16_t)n);
+	return at + ICMP_BYTES + PAYLOAD_BYTES;
+}
+
+/* `options`: 4 bytes of IPv4 no-operations, or 8 of a destination header with padding. */
+static uint32_t
+ip_put(uint8_t *frame, uint32_t l3, unsigned version, uint8_t proto, uint32_t n, bool options,
+       bool timestamp)
+{
+	uint8_t *ip = frame + l3, source[16] = { 0x20, 0x01, 0x0d, 0xb8 }, destination[16];
+	uint32_t end, header = version == 4 ? IPV4_BYTES : IPV6_BYTES;
+
+	memcpy(destination, source, sizeof(source));
+	be32_store(source + 12, n);
+	destination[15] = 1;
+	if (version == 4) {
+		be32_store(source, 0x0a000000u | (n & 0xffffffu));
+		memcpy(destination, "\xc6\x33\x64\x02", 4);
+		if (options)
+			memset(ip + header, 1, 4);
+		header += options ? 4 : 0;
+		end = transport_put(frame, l3 + header, proto, n, timestamp);
+		ipv4_header_store(ip, (uint16_t)(end - l3), proto, source, destination);
+		ip[0] = (uint8_t)(0x40 | header / 4);
+		return end;
+	}
+	if (options) {
+		memcpy(ip + header, "\0\0\1\4\0\0\0\0", 8);
+		ip[header] = proto;
+		header += 8;
+	}
+	end = transport_put(frame, l3 + header, proto, n, timestamp);
+	ipv6_header_store(ip, (uint16_t)(end - l3 - IPV6_BYTES), options ? 60 : proto,
+			  HOP_LIMIT_DEFAULT, source, destination);
+	return end;
+}
+
+static uint32_t
+arp_put(uint8_t *frame, uint32_t n)
+{
+	const uint32_t at = ethernet_put(frame, 0, ETHERTYPE_NUM_ARP);
+
+	memcpy(frame + at, "\0\1\x08\0\6\4\0\1", 8);
+	be32_store(frame + at + 14, 0x0a000000u | (n & 0xffffffu));
+	return at + ARP_BYTES;
+}
+
+static uint32_t
+mix_put(uint8_t *frame, uint32_t n)
+{
+	const uint32_t at = ETHERNET_BYTES;
+
+	switch (n % 11) {
+	case 7:
+		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV4);
+		return ip_put(frame, at, 4, PROTO_ICMP, n, false, false);
+	case 8:
+		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV4);
+		return ip_put(frame, at, 4, PROTO_UDP, n, true, false);
+	case 9:
+		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV6);
+		return ip_put(frame, at, 6, PROTO_UDP, n, true, false);
+	case 10:
+		return arp_put(frame, n);
+	default:
+		return bench_frame_make(n % 11, n, frame);
+	}
+}
+
+uint32_t
+bench_frame_make(enum bench_shape shape, uint32_t n, uint8_t frame[BENCH_FRAME_BYTES])
+{
+	const bool ipv6 = shape == SHAPE_UDP6 || shape == SHAPE_TCP6;
+	const unsigned tags = shape == SHAPE_QINQ ? 2 : shape == SHAPE_VLAN;
+	const bool udp = shape == SHAPE_UDP4 || shape == SHAPE_UDP6;
+	struct packet p;
+	uint32_t bytes, at;
+
+	memset(frame, 0, BENCH_FRAME_BYTES);
+	if (shape == SHAPE_MIX) {
+		bytes = mix_put(frame, n);
+	} else {
+		at = ethernet_put(frame, tags, ipv6 ? ETHERTYPE_NUM_IPV6 : ETHERTYPE_NUM_IPV4);
+		bytes = ip_put(frame, at, ipv6 ? 6 : 4, udp ? PROTO_UDP : PROTO_TCP, n, false,
+			       shape == SHAPE_TCP4_TIMESTAMP);
+	}
+	if (parse_frame(frame, bytes, PARSE_CHECKSUM_IGNORE, 0, &p) == DROP_NONE)
+		checksum_fill(frame, &p);
+	return bytes < FRAME_BYTES_MIN ? FRAME_BYTES_MIN : bytes;
+}
