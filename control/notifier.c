@@ -14,6 +14,8 @@
 
 /* A sleeper that was woken and took nothing is woken again after this many rounds (10 ms). */
 #define ROUNDS_AGAIN 200
+/* After this many rounds without a sleeper (5 ms), rounds come less often until there is one. */
+#define ROUNDS_AWAKE 100
 
 struct watch {
 	const struct segment *segment;
@@ -60,8 +62,8 @@ watch_filled(const struct watch *w, uint32_t *consumed)
 
 /* An application sets its flag, then looks at its rings once more, then sleeps. So a packet that it
  * missed is seen here with the flag set. One wake-up is enough until it clears the flag or takes
- * something; both are watched for, and time mends what neither shows. */
-static void
+ * something; both are watched for, and time mends what neither shows. Returns whether it sleeps. */
+static bool
 watch_look(struct watch *w)
 {
 	static const uint64_t one = 1;
@@ -69,24 +71,27 @@ watch_look(struct watch *w)
 
 	if (atomic_load_explicit(&w->sleep->sleeping, memory_order_acquire) == 0) {
 		w->signalled = false;
-		return;
+		return false;
 	}
 	if (!watch_filled(w, &consumed))
-		return;
+		return true;
 	if (w->signalled && consumed == w->consumed && --w->rounds_left > 0)
-		return;
+		return true;
 	/* A full socket means that wake-ups wait there already. */
 	(void)send(w->wake_fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
 	w->signalled = true;
 	w->consumed = consumed;
 	w->rounds_left = ROUNDS_AGAIN;
+	return true;
 }
 
 static void *
 notifier_run(void *argument)
 {
 	static const struct timespec period = { .tv_nsec = NOTIFIER_PERIOD_US * 1000 };
+	static const struct timespec awake = { .tv_nsec = NOTIFIER_AWAKE_PERIOD_US * 1000 };
 	struct notifier *n = argument;
+	uint32_t rounds_awake = 0;
 
 	/* The default slack of 50 us would double the period. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
@@ -96,10 +101,13 @@ notifier_run(void *argument)
 			pthread_cond_wait(&n->changed, &n->lock);
 			continue;
 		}
+		bool sleeper = false;
+
 		for (uint32_t i = 0; i < n->count; i++)
-			watch_look(&n->watches[i]);
+			sleeper |= watch_look(&n->watches[i]);
+		rounds_awake = sleeper ? 0 : rounds_awake + 1;
 		pthread_mutex_unlock(&n->lock);
-		nanosleep(&period, NULL);
+		nanosleep(rounds_awake < ROUNDS_AWAKE ? &period : &awake, NULL);
 		pthread_mutex_lock(&n->lock);
 	}
 	pthread_mutex_unlock(&n->lock);

@@ -11,6 +11,9 @@
 #include "common/abi/ring.h"
 
 #define NOTIFIER_PERIOD_US 50
+/* While no application has slept for a while: applications that poll pay little for those that
+ * might sleep. */
+#define NOTIFIER_AWAKE_PERIOD_US 500
 
 struct notifier;
 

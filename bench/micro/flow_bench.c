@@ -133,27 +133,26 @@ work_hash_hit(struct bench *b)
 	return sum;
 }
 
-/* The three calls of a lookup, one burst after the other in each. */
+/* The same with three bursts in flight. */
 static uint32_t
 work_carried(struct bench *b)
 {
-	uint32_t indices[2][BURST], sum = 0, before = 0;
-	uint64_t hashes[2][BURST];
+	struct flow_batch batches[3] = { 0 };
+	uint32_t indices[3][BURST], sum = 0;
+	uint64_t hashes[3][BURST];
 
-	for (uint32_t n = 0; n <= KEYS_PER_ROUND; n += BURST) {
-		const uint32_t at = n < KEYS_PER_ROUND ? burst_next(b, 0) : before;
-		const unsigned now = n / BURST % 2;
+	for (uint32_t n = 0; n < KEYS_PER_ROUND / BURST; n++) {
+		const unsigned now = n % 3;
+		const struct flow_batch *old = &batches[(n + 1) % 3];
+		const struct flow_key *keys = &b->keys[burst_next(b, 0)];
 
-		flow_hash_burst(&secret, &b->keys[at], hashes[now], BURST);
-		flow_lookup_start(b->t, hashes[now], BURST);
-		if (n > 0) {
-			flow_lookup_finish(b->t, &b->keys[before], hashes[!now], indices[!now],
-					   BURST);
-			for (uint32_t i = 0; i < BURST; i++)
-				sum += indices[!now][i] == FLOW_NONE;
-		}
-		flow_lookup_match(b->t, hashes[now], indices[now], BURST);
-		before = at;
+		flow_hash_burst(&secret, keys, hashes[now], BURST);
+		batches[now] = (struct flow_batch){
+			.keys = keys, .hashes = hashes[now], .indices = indices[now], .n = BURST
+		};
+		flow_lookup_carry(b->t, &batches[now], &batches[(n + 2) % 3], old);
+		for (uint32_t i = 0; i < old->n; i++)
+			sum += old->indices[i] == FLOW_NONE;
 	}
 	return sum;
 }

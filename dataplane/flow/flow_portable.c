@@ -30,26 +30,24 @@ portable_hash_burst(const struct flow_secret *secret, const struct flow_key *key
 		hashes[i] = portable_hash(secret, &keys[i]);
 }
 
-static void
-portable_match(const struct flow_table *t, const uint64_t *hashes, uint32_t *indices, uint16_t n)
+static uint32_t
+portable_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
-	lookup_match(t, hashes, indices, n, bucket_match);
-}
-
-static void
-portable_finish(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-		uint32_t *indices, uint16_t n)
-{
-	lookup_finish(t, keys, hashes, indices, n, flow_key_equal);
+	return lookup_find(t, key, hash, bucket_match, flow_key_equal);
 }
 
 static void
 portable_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
 	       uint32_t *indices, uint16_t n)
 {
-	lookup_start(t, hashes, n);
-	lookup_match(t, hashes, indices, n, bucket_match);
-	lookup_compare(t, keys, hashes, indices, n, flow_key_equal);
+	lookup_burst(t, keys, hashes, indices, n, portable_find, bucket_match, flow_key_equal);
+}
+
+static void
+portable_carry(const struct flow_table *t, const struct flow_batch *fresh,
+	       struct flow_batch *middle, const struct flow_batch *old)
+{
+	lookup_carry(t, fresh, middle, old, portable_find, bucket_match, flow_key_equal);
 }
 
 static bool
@@ -63,9 +61,9 @@ const struct flow_code flow_code_portable = {
 	.usable = portable_usable,
 	.hash = portable_hash,
 	.hash_burst = portable_hash_burst,
-	.match = portable_match,
-	.finish = portable_finish,
+	.find = portable_find,
 	.burst = portable_burst,
+	.carry = portable_carry,
 };
 
 /* ---- the choice ---- */

@@ -52,6 +52,7 @@ struct flow_table {
 	struct flow_secret secret;
 
 	alignas(CACHE_LINE) _Atomic uint32_t count; /* reachable entries; read by anyone */
+	uint32_t inserted, deleted;                 /* how often; both wrap */
 	uint32_t expire_bucket;                     /* where the next flow_expire() begins */
 	/* Ring positions, all below `slots`: the closed batch is [head, head + closed), the open
 	 * one the `open` after it. Each slot is in it at most once, so it cannot overrun. */
@@ -80,6 +81,12 @@ static inline uint32_t
 flow_home(const struct flow_table *t, uint64_t hash)
 {
 	return (uint32_t)(((hash >> 32) * t->buckets_count) >> 32);
+}
+
+static inline uint32_t
+bucket_after(const struct flow_table *t, uint32_t bucket)
+{
+	return bucket + 1 == t->buckets_count ? 0 : bucket + 1;
 }
 
 /* One bit for each of the word's four tags that equals `tag`. The sum sets a lane's high bit when
@@ -146,6 +153,3 @@ flow_key_equal(const struct flow_key *published, const struct flow_key *key)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 static_assert(sizeof(struct flow_key) == 5 * sizeof(uint64_t), "five words");
-
-/* The whole search of one key. Served by flow.c. */
-uint32_t flow_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash);

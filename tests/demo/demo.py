@@ -81,8 +81,11 @@ def tell(s):
           f"handed over between workers {s['handed_over']:,}")
     for name, n in sorted(s["drops"].items(), key=lambda d: -d[1]):
         print(f"dropped  {n:>12,}  {name}")
+    bound = {identity for p in s["ports"] for identity in p["identities"]}
     for c in s["closed_ports"][:8]:
-        print(f"knocked  {c['packets']:>12,}  {c['proto']}/{c['port']} {c['service']} {c['class']}")
+        until = " (until it was bound)" if f"{c['proto']}/*:{c['port']}" in bound else ""
+        print(f"knocked  {c['packets']:>12,}  {c['proto']}/{c['port']} {c['service']} {c['class']}"
+              f"{until}")
     print(f"conservation: {s['in']:,} in, {s['out']:,} out: "
           f"{'every packet is accounted for' if s['conserved'] else 'NOT CONSERVED'}")
 
@@ -90,7 +93,7 @@ def tell(s):
 def main():
     parser = argparse.ArgumentParser(
         prog="./dev demo", description="shows berth at work, on generated traffic",
-        epilog="with --live, real clients talk through berthd instead: ./dev demo --live --help")
+        epilog="Real clients talk through berthd with: ./dev demo --live")
     parser.add_argument("--seconds", type=float, default=10, help="how long (10)")
     parser.add_argument("--json", action="store_true", help="print only a summary, as JSON")
     arguments = parser.parse_args()

@@ -40,8 +40,9 @@ def check(daemon, client):
 def main():
     enter("ping", "curl")
     client = network(MTU)
-    # A count of descriptors that is no multiple of anything.
-    settings = configuration(nic=f"    mtu: {MTU}\n    rx-descriptors: 1021\n")
+    # A count of descriptors that is no multiple of anything, and small: af_packet locks its rings
+    # into memory, of which an ordinary user may have 8 MiB.
+    settings = configuration(nic=f"    mtu: {MTU}\n    rx-descriptors: 125\n")
     with Daemon(*settings) as daemon:
         apps = [Application(daemon, "echo", identities=["udp/*:7"]),
                 Application(daemon, "http", identities=["tcp/*:http"])]

@@ -15,7 +15,9 @@ import socket
 import struct
 import sys
 
-CLONE_NEWNET = 0x40000000
+from lib import skip
+from net import CLONE_NEWNET
+
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 0x0002, 0x1000
 ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
 SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING = 263, 8, 23
@@ -31,6 +33,8 @@ def add(tagged, plain, device, tag):
     if made.returncode == 0:
         plain.run("ip", "link", "set", name, "netns", tagged.pid)
         return
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        skip("the kernel has neither 802.1Q nor a tap for us")
     relay = tagged.start(sys.executable, os.path.abspath(__file__), name, plain.path, device,
                          str(tag))
     line = relay.stdout.readline()

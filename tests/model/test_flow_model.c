@@ -4,12 +4,20 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 
+#include "dataplane/flow/flow_code.h"
 #include "tests/flow_keys.h"
 #include "tests/random.h"
 
 #define KEYS  2400
 #define SLOTS 2048
 #define NAMES 64
+
+struct carried {
+	struct flow_batch batch;
+	struct flow_key keys[BURST_MAX];
+	uint64_t hashes[BURST_MAX];
+	uint32_t which[BURST_MAX], found[BURST_MAX];
+};
 
 enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_OPEN, SLOT_CLOSED };
 
@@ -29,7 +37,9 @@ struct model {
 		uint64_t handle;
 		uint32_t key, life;
 	} names[NAMES];
-	bool idle[KEYS];      /* to be asked about, and deleted when asked */
+	bool idle[KEYS];           /* to be asked about, and deleted when asked */
+	struct carried carried[3]; /* bursts in flight */
+	unsigned carried_at;
 	uint32_t lives[KEYS]; /* how often each key was inserted */
 };
 
@@ -118,25 +128,67 @@ step_delete(uint32_t key)
 	model_deleted(m.index[key]);
 }
 
-static void
-step_lookup(void)
+/* One of the forms that this processor can run. */
+static const struct flow_code *
+model_code(void)
+{
+	const struct flow_code *code;
+
+	do {
+		code = flow_codes[random_below(&m.r, FLOW_CODES)];
+	} while (!code->usable());
+	return code;
+}
+
+/* A burst of random keys. Returns how many. */
+static uint16_t
+random_burst(uint32_t *which, struct flow_key *keys, uint64_t *hashes)
 {
 	const uint16_t n = (uint16_t)random_below(&m.r, BURST_MAX + 1);
-	struct flow_key keys[BURST_MAX] = { 0 };
-	uint64_t hashes[BURST_MAX] = { 0 };
-	uint32_t which[BURST_MAX], found[BURST_MAX];
 
 	for (uint16_t i = 0; i < n; i++) {
 		which[i] = random_below(&m.r, KEYS);
 		keys[i] = m.keys[which[i]];
 		hashes[i] = m.hashes[which[i]];
 	}
+	return n;
+}
+
+/* A burst by any form of the code. */
+static void
+step_lookup(void)
+{
+	struct flow_key keys[BURST_MAX];
+	uint64_t hashes[BURST_MAX];
+	uint32_t which[BURST_MAX], found[BURST_MAX];
+	const uint16_t n = random_burst(which, keys, hashes);
+
+	m.t->code = model_code();
 	flow_lookup_burst(m.t, keys, hashes, found, n);
 	for (uint16_t i = 0; i < n; i++) {
 		cr_assert(eq(u32, found[i], m.index[which[i]]), "seed %lu", m.seed);
 		cr_assert(eq(u32, flow_lookup(m.t, &keys[i], hashes[i]), found[i]), "seed %lu",
 			  m.seed);
 	}
+}
+
+/* Three bursts in flight: what comes out is true now, whatever happened since they went in. */
+static void
+step_carry(void)
+{
+	struct carried *fresh = &m.carried[m.carried_at];
+	struct carried *middle = &m.carried[(m.carried_at + 2) % 3];
+	struct carried *old = &m.carried[(m.carried_at + 1) % 3];
+
+	m.t->code = model_code();
+	fresh->batch = (struct flow_batch){ .keys = fresh->keys,
+					    .hashes = fresh->hashes,
+					    .indices = fresh->found };
+	fresh->batch.n = random_burst(fresh->which, fresh->keys, fresh->hashes);
+	flow_lookup_carry(m.t, &fresh->batch, &middle->batch, &old->batch);
+	for (uint16_t i = 0; i < old->batch.n; i++)
+		cr_assert(eq(u32, old->found[i], m.index[old->which[i]]), "seed %lu", m.seed);
+	m.carried_at = (m.carried_at + 1) % 3;
 }
 
 static void
@@ -273,8 +325,10 @@ Test(flow_model, equals_a_map)
 		if (dice < 600)
 			(dice < 450) == filling ? step_insert(random_below(&m.r, KEYS))
 						: step_delete(random_below(&m.r, KEYS));
-		else if (dice < 800)
+		else if (dice < 750)
 			step_lookup();
+		else if (dice < 800)
+			step_carry();
 		else if (dice < 820)
 			step_limbo();
 		else if (dice < 990)
