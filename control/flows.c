@@ -160,7 +160,7 @@ flow_object(const struct flow_dump *d, const struct flow_entry *e, const struct 
 			 d->worker, "proto", proto_name(e->key.proto, proto), "zone", e->key.zone,
 			 "orig", direction_object(&e->key, origin, &totals, 0), "reply",
 			 direction_object(&e->key, !origin, &totals, 1), "state",
-			 state < TRACK_STATES ? track_state_names[state] : "", "port",
+			 track_state_name(e->key.proto, state), "port",
 			 flow_port_name(d, detail, flow_near_side(flags)), "age_ms",
 			 (json_int_t)age, "idle_ms", (json_int_t)idle, "timeout_ms",
 			 (json_int_t)timeout, "outgoing", (flags & FLOW_OUTGOING) != 0);

@@ -25,6 +25,7 @@ struct bench {
 	uint32_t flows;
 	struct flow_key *keys; /* `flows` of them are in the table, as many more are not */
 	uint64_t *hashes;
+	struct track_line *lines;
 	uint32_t position; /* in the random order, kept from round to round */
 };
 
@@ -64,6 +65,9 @@ bench_make(struct bench *b, uint32_t flows)
 	b->hashes = calloc(2 * (size_t)flows, sizeof(*b->hashes));
 	panic_unless(b->keys != NULL && b->hashes != NULL);
 	panic_unless(flow_table_create(&options, &b->t) == 0);
+	b->lines = aligned_alloc(CACHE_LINE, flow_slots(b->t) * sizeof(*b->lines));
+	panic_unless(b->lines != NULL);
+	memset(b->lines, 0, flow_slots(b->t) * sizeof(*b->lines));
 	/* Placed in the order of asking, so that reading the keys is not what is measured. */
 	for (uint32_t i = 0; i < flows; i++) {
 		const uint32_t n = position_next(b);
@@ -160,8 +164,12 @@ work_carried(struct bench *b)
 static uint32_t
 work_hit_track(struct bench *b)
 {
+	const struct packet packet = { .kind = PACKET_TRANSPORT,
+				       .l3_bytes = 100,
+				       .key.proto = PROTO_UDP };
 	uint32_t indices[BURST], sum = 0;
 	uint64_t hashes[BURST];
+	enum track_verdict verdict;
 
 	for (uint32_t n = 0; n < KEYS_PER_ROUND; n += BURST) {
 		const uint32_t at = burst_next(b, 0);
@@ -174,7 +182,8 @@ work_hit_track(struct bench *b)
 				continue;
 			}
 			track_packet(flow_entry_at(b->t, indices[i]),
-				     flow_detail_at(b->t, indices[i]), i % 2 == 1, 0, 100, 0);
+				     flow_detail_at(b->t, indices[i]), &b->lines[indices[i]],
+				     &packet, NULL, i % 2, 0, &verdict);
 		}
 	}
 	return sum;
@@ -311,6 +320,7 @@ main(int argc, char **argv)
 		flow_table_destroy(benches[s].t);
 		free(benches[s].keys);
 		free(benches[s].hashes);
+		free(benches[s].lines);
 	}
 	return 0;
 }

@@ -22,7 +22,8 @@
 	X(handed_over, "packets passed to the worker that owns their flow (information only)")    \
 	X(flows_created, "flow entries made (information only)")                                  \
 	X(flows_ended, "flow entries removed (information only)")                                 \
-	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")
+	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")     \
+	X(track_invalid_passed, "invalid packets that loose tracking let pass (information only)")
 
 /* Why a packet was dropped. X(NAME, "name", "help", "source") */
 #define DROP_LIST(X)                                                                               \
@@ -136,7 +137,9 @@
 	  "tunnel that carries neither an IP packet nor a frame with one", "RFC 2784 2.4")         \
 	X(TUNNEL_UNKNOWN, "tunnel_unknown", "tunnel that no zone is configured for",               \
 	  "RFC 7348 4.1")                                                                          \
-	X(TX_TUNNEL, "tx_tunnel", "send into a tunnel, which berthd does not build", "")
+	X(TX_TUNNEL, "tx_tunnel", "send into a tunnel, which berthd does not build", "")           \
+	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
+	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

@@ -74,6 +74,7 @@ struct worker {
 	const struct neighbour_table *neighbours;
 
 	struct flow_table *flows;
+	struct track_line *tracks; /* by index of the flow; NULL: mode off */
 	struct steer steer;
 	struct reject_limit reject_limit;
 
@@ -184,15 +185,21 @@ enum drop_reason flows_destination(struct worker *w, uint32_t index, unsigned si
 				   const struct packet *packet, uint64_t hash, port_ref *port);
 /* The first packet from the wire of a flow: binds it and makes its entry. */
 enum drop_reason
-flows_open(struct worker *w, const struct packet *packet, const struct flow_key *key,
-	   unsigned direction, uint64_t hash, uint32_t *index);
+flows_open(struct worker *w, const struct packet *packet, const uint8_t *frame,
+	   const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index);
 /* Whether application `app` may send `packet` in entry `index` (FLOW_NONE: makes one). */
-enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
-				 const struct flow_key *key, unsigned direction, uint64_t hash,
-				 uint32_t *index, port_ref *port);
-/* Accounts one packet and remembers the way back. `mac` NULL: from an application. */
-void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
-		   unsigned direction, uint16_t link, const uint8_t *mac);
+enum drop_reason
+flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
+		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
+		port_ref *port);
+/* Tracks and accounts one packet, no ICMP error, and remembers the way back. `frame` is what the
+ * packet's offsets count from; `mac` NULL: from an application. DROP_NONE, or why it is refused. */
+enum drop_reason
+flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
+	      unsigned direction, uint16_t link, const uint8_t *mac);
+/* The same for an ICMP error about the flow, which is not accounted. */
+enum drop_reason
+flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
 /* The binding by which endpoint `side` was decided, after one of the functions above said where

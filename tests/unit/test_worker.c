@@ -71,8 +71,15 @@ default_options(uint16_t workers)
 		.responder = true,
 		.reject_per_second = 4,
 		.flows_capacity = FLOW_CAPACITY_MIN,
-		.timeouts = { 1000, 2000, 500, 1000, 2000, 1000 },
 	};
+	/* Short ones: the tests move the clock by them. */
+	for (unsigned i = 0; i < TIMER_COUNT; i++)
+		o.timeouts.ms[i] = 1000;
+	o.timeouts.ms[TIMER_TCP_ESTABLISHED] = 2000;
+	o.timeouts.ms[TIMER_TCP_CLOSING] = 500;
+	o.timeouts.ms[TIMER_TCP_CLOSED] = 500;
+	o.timeouts.ms[TIMER_UDP_STREAM] = 2000;
+	o.timeouts.ms[TIMER_UDP_REPLIED] = 2000;
 	struct link *l = &o.links.links[0];
 
 	o.links.count = 1;
