@@ -72,16 +72,10 @@ default_options(uint16_t workers)
 		.reject_per_second = 4,
 		.flows_capacity = FLOW_CAPACITY_MIN,
 	};
-	/* Short ones: the tests move the clock by them. */
-	for (unsigned i = 0; i < TIMER_COUNT; i++)
-		o.timeouts.ms[i] = 1000;
-	o.timeouts.ms[TIMER_TCP_ESTABLISHED] = 2000;
-	o.timeouts.ms[TIMER_TCP_CLOSING] = 500;
-	o.timeouts.ms[TIMER_TCP_CLOSED] = 500;
-	o.timeouts.ms[TIMER_UDP_STREAM] = 2000;
-	o.timeouts.ms[TIMER_UDP_REPLIED] = 2000;
 	struct link *l = &o.links.links[0];
 
+	for (unsigned i = 0; i < TIMER_COUNT; i++)
+		o.timeouts.ms[i] = 1000;
 	o.links.count = 1;
 	*l = (struct link){ .mtu = 1500, .addresses_count = 2 };
 	cr_assert(zero(int, prefix_parse("198.51.100.2/24", &l->addresses[0])));
@@ -731,4 +725,59 @@ Test(worker, flow_table_full)
 	poll_all(f);
 	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
 	fixture_end(f);
+}
+
+/* Goal: what belongs to no flow is dropped by name and makes no entry when strict, is delivered and
+ * counted when loose, and is nothing special when tracking is off.
+ * Method: in each mode an ACK out of the blue, a SYN, an ACK where only the other side may answer,
+ * and a reset out of the blue, of another flow. */
+Test(worker, tracking_modes)
+{
+	static const struct {
+		uint32_t delivered, dropped, passed, created;
+	} want[] = {
+		[TRACK_LOOSE] = { 4, 0, 1, 2 },
+		[TRACK_STRICT] = { 1, 3, 0, 1 },
+		[TRACK_OFF] = { 4, 0, 0, 2 },
+	};
+	static const struct {
+		uint16_t from;
+		uint8_t flags;
+	} sent[] = { { 5000, 0x10 }, { 5000, 0x02 }, { 5000, 0x10 }, { 5001, 0x04 } };
+
+	for (unsigned mode = 0; mode < array_length(want); mode++) {
+		struct dataplane_options o = default_options(1);
+		struct fixture *f;
+		uint32_t delivered = 0;
+
+		o.tracking = mode;
+		f = fixture_make(&o);
+		rule(f, "tcp/*:80", 0);
+		publish(f, true, 2);
+		for (unsigned i = 0; i < array_length(sent); i++) {
+			struct frame q;
+
+			frame_ethernet(&q, 0, 0x0800);
+			frame_ipv4(&q, PROTO_TCP, NULL, 0);
+			frame_tcp(&q, sent[i].from, 80, sent[i].flags, 0);
+			frame_finish(&q);
+			wire_put(f, 0, &q);
+		}
+		poll_all(f);
+		while (port_take(f, 0) != NULL)
+			delivered++;
+		cr_expect(eq(u32, delivered, want[mode].delivered), "mode %u", mode);
+		cr_expect(eq(u64, dropped(f, DROP_TRACK_INVALID), want[mode].dropped), "mode %u",
+			  mode);
+		cr_expect(eq(u64, total(f, COUNTER_track_invalid_passed), want[mode].passed),
+			  "mode %u", mode);
+		cr_expect(eq(u64, total(f, COUNTER_flows_created), want[mode].created), "mode %u",
+			  mode);
+		fixture_end(f);
+		rte_eth_dev_close(0);
+		for (uint16_t q = 0; q < 1; q++) {
+			rte_ring_free(f->in[q]);
+			rte_ring_free(f->out[q]);
+		}
+	}
 }

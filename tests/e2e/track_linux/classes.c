@@ -28,14 +28,6 @@ in(const struct comparison *c, const char *states)
 	return strstr(states, state) != NULL;
 }
 
-/* Neither state nor line are other than before: what we refused or ignored. */
-static bool
-unchanged(const struct comparison *c)
-{
-	return c->before.flow.state == c->after.flow.state &&
-	       memcmp(&c->before.line, &c->after.line, sizeof(c->before.line)) == 0;
-}
-
 static const struct tcp_line *
 tcp_before(const struct comparison *c)
 {
@@ -68,13 +60,15 @@ tcp_classes(const struct comparison *c)
 	case TCP_SYN:
 		return classes | syn_classes(c);
 	case TCP_RST:
-		if (unchanged(c) || c->before.flow.state == c->after.flow.state)
-			classes |= in(c, "syn_sent simultaneous") ? BIT(RESET_SYN)
-								  : BIT(RESET_INEXACT);
-		return classes;
+		if (c->before.flow.state != c->after.flow.state)
+			return classes | (s.has_ack ? BIT(RESET_ACK) : 0);
+		return classes |
+		       (in(c, "syn_sent simultaneous") ? BIT(RESET_SYN) : BIT(RESET_INEXACT));
 	case TCP_SYN_ACK:
 		if (c->ours == TRACK_INVALID)
 			classes |= BIT(SYN_ACK_WRONG);
+		else if (in(c, "syn_received") && s.end != t->side[s.from].end)
+			classes |= BIT(SYN_OTHER);
 		return classes;
 	default:
 		if (c->ours == TRACK_INVALID && in(c, "syn_received"))

@@ -27,6 +27,8 @@ struct comparison {
 #define CLASS_LIST(X)                                                                             \
 	X(RESET_INEXACT, "a reset whose number is not exact closes nothing", "RFC 5961 3.2")      \
 	X(RESET_SYN, "a reset that refuses a SYN acknowledges it", "RFC 9293 3.10.7.3")           \
+	X(RESET_ACK, "a reset counts by its number, looked at before what it acknowledges",       \
+	  "RFC 9293 3.10.7.4")                                                                    \
 	X(SYN_OPEN, "a SYN in an open flow changes nothing, whoever sent it", "RFC 5961 4")       \
 	X(SYN_ANEW, "a SYN after a flow's end begins another one", "RFC 9293 3.6.1")              \
 	X(FIN_ACKED, "a FIN is over when it was acknowledged itself", "RFC 9293 3.6")             \
