@@ -66,7 +66,7 @@ client_spread(const uint8_t *ip, uint32_t bytes)
 
 	for (uint32_t i = first; i < end; i += 4)
 		h = mix(h, be32_load(ip + i));
-	if ((proto == PROTO_TCP || proto == PROTO_UDP) && offset + 4 <= bytes)
+	if (proto_has_ports(proto) && offset + 4 <= bytes)
 		h = mix(h, be32_load(ip + offset));
 	return (uint32_t)(h >> 16);
 }

@@ -24,8 +24,9 @@ struct udp_path {
 static bool
 packet_has_ports(const struct berth_packet *p)
 {
-	return (p->proto == PROTO_TCP || p->proto == PROTO_UDP) &&
-	       !(p->flags & BERTH_PACKET_ICMP_ERROR) && p->l4_offset + 4u <= p->bytes;
+	return proto_has_ports(p->proto) &&
+	       !(p->flags & (BERTH_PACKET_ICMP_ERROR | BERTH_PACKET_LATER)) &&
+	       p->l4_offset + 4u <= p->bytes;
 }
 
 /* Writes end 0 (source) or 1 of a packet. */

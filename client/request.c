@@ -106,18 +106,19 @@ reply_receive(struct berth *b, struct message_reply *reply, int fds[FDS_MAX], un
 	struct msghdr message = { .msg_iov = &data,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+				  /* Without the padding, in which a fourth would have room. */
+				  .msg_controllen = CMSG_LEN(FDS_MAX * sizeof(int)) };
 	ssize_t got;
 
 	do {
 		got = recvmsg(b->fd, &message, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
-	*fds_count = 0;
+	/* A message without bytes can bring some as well. */
+	*fds_count = got < 0 ? 0 : descriptors_of(&message, fds);
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return client_lose(b, -ETIMEDOUT, "berthd did not answer in time");
 	if (got <= 0)
 		return client_lose(b, -ECONNRESET, "berthd ended the connection");
-	*fds_count = descriptors_of(&message, fds);
 	if (got != (ssize_t)sizeof(*reply) || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return client_lose(b, -EPROTO, "berthd's reply has the wrong size");
 	reply->text[sizeof(reply->text) - 1] = '\0';

@@ -65,6 +65,26 @@ struct config_nic {
 	uint16_t mtu; /* MTU_MIN..MTU_MAX */
 	bool promiscuous;
 	bool checksum_verify; /* false: take transport checksums as good */
+	bool sources_verify;  /* false: take any source address */
+	bool source_routes_ignore;
+};
+
+enum config_tunnel_type {
+	CONFIG_TUNNEL_VXLAN,
+	CONFIG_TUNNEL_GENEVE,
+	CONFIG_TUNNEL_GRE,
+	CONFIG_TUNNEL_IPIP,
+	CONFIG_TUNNEL_6IN4,
+	CONFIG_TUNNEL_GTPU,
+};
+
+/* A tunnel that ends on a nic; no two of one nic have the same type and id. */
+struct config_tunnel {
+	uint16_t nic;  /* index in config.nics */
+	uint8_t type;  /* enum config_tunnel_type */
+	bool has_id;   /* false: ipip, 6in4, and gre without a key */
+	uint32_t id;   /* 0 without one; below 2^24 for vxlan and geneve */
+	uint16_t zone; /* of the inner addresses */
 };
 
 /* Leave to own transport ports of a range, below 1024 or reserved (rule T7). */
@@ -95,10 +115,17 @@ struct config {
 	uint16_t links_count;
 	struct config_link links[LINKS_MAX];
 
+	uint16_t tunnels_count;
+	struct config_tunnel tunnels[TUNNELS_MAX];
+
 	uint32_t flows_capacity; /* per worker */
 	enum config_tracking_mode tracking_mode;
 	enum timer_profile timers;
 	uint32_t timeouts[TIMER_COUNT]; /* idle times of flows, in seconds; 0: the profile's */
+
+	struct { /* per worker */
+		uint32_t timeout_ms, datagrams, held_packets, per_source;
+	} fragments;
 
 	enum config_unmatched_mode unmatched;
 	uint32_t reject_per_second; /* per worker */

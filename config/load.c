@@ -294,6 +294,23 @@ vlan_read(struct load *l, struct yaml_node *map)
 }
 
 static void
+tunnel_read(struct load *l, struct yaml_node *map)
+{
+	struct config *c = &l->config;
+	struct config_tunnel *t = &c->tunnels[c->tunnels_count];
+
+	if (c->tunnels_count == TUNNELS_MAX) {
+		mistake_at(l, map, "more than %u tunnels in all; fewer would be right",
+			   TUNNELS_MAX);
+		return;
+	}
+	c->tunnels_count++;
+	t->nic = (uint16_t)(c->nics_count - 1);
+	l->places[TABLE_TUNNEL] = t;
+	map_read(l, map, "nics[].tunnels[]");
+}
+
+static void
 maps_read(struct load *l, const struct table_key *key, struct yaml_node *list)
 {
 	uint32_t n = 0;
@@ -319,6 +336,8 @@ maps_read(struct load *l, const struct table_key *key, struct yaml_node *list)
 			nic_read(l, item);
 		} else if (strcmp(key->path, "nics[].vlans") == 0) {
 			vlan_read(l, item);
+		} else if (strcmp(key->path, "nics[].tunnels") == 0) {
+			tunnel_read(l, item);
 		} else {
 			map_read(l, item, "grants[]");
 		}
@@ -433,6 +452,8 @@ map_assemble(struct load *l, struct yaml_node *map, const char *path)
 		assemble_nic(l, map, (uint16_t)(c->nics_count - 1));
 	if (strcmp(path, "nics[]") == 0 || strcmp(path, "nics[].vlans[]") == 0)
 		assemble_link(l, map, (uint16_t)(c->links_count - 1));
+	else if (strcmp(path, "nics[].tunnels[]") == 0)
+		assemble_tunnel(l, map, c->tunnels_count - 1u);
 	else if (strcmp(path, "grants[]") == 0)
 		assemble_grant(l, map, &c->grants[c->grants_count++]);
 }

@@ -42,6 +42,7 @@ int config_load_text(const char *name, const char *text, size_t bytes,
 void assemble_config(struct load *l, struct yaml_node *map);
 void assemble_nic(struct load *l, struct yaml_node *map, uint16_t nic);
 void assemble_link(struct load *l, struct yaml_node *map, uint16_t link);
+void assemble_tunnel(struct load *l, struct yaml_node *map, unsigned tunnel);
 void assemble_grant(struct load *l, struct yaml_node *map, struct config_grant *grant);
 
 /* check.c: contradictions between values that are right by themselves. */

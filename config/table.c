@@ -12,6 +12,7 @@
 	.width = (uint8_t)sizeof(((type *)0)->member)
 #define IN_CONFIG(member) FIELD(TABLE_CONFIG, struct config, member)
 #define IN_NIC(member)    FIELD(TABLE_NIC, struct config_nic, member)
+#define IN_TUNNEL(member) FIELD(TABLE_TUNNEL, struct config_tunnel, member)
 #define IN_LINK(member)   FIELD(TABLE_LINK, struct config_link, member)
 
 /* The two halves of a NAME: how it looks to the machine and to people. */
@@ -79,6 +80,23 @@ const struct table_key table_keys[] = {
 	TIMER_LIST(X)
 #undef X
 
+	{ "fragments", TABLE_MAP,
+	  .help = "IP fragments on their way to their flows. At each limit the oldest give way." },
+	{ "fragments.timeout-ms", TABLE_NUMBER, 100, 120000, .standard = "60000",
+	  IN_CONFIG(fragments.timeout_ms),
+	  .help = "Milliseconds that the fragments of a datagram may take to come, from the first "
+		  "arrival on (RFC 8200: 60000; Linux takes 30000)." },
+	{ "fragments.datagrams", TABLE_NUMBER, 16, FRAGMENT_DATAGRAMS_MAX, .standard = "1024",
+	  IN_CONFIG(fragments.datagrams),
+	  .help = "Datagrams of which each worker knows fragments at once." },
+	{ "fragments.held-packets", TABLE_NUMBER, 16, FRAGMENT_HELD_MAX, .standard = "512",
+	  IN_CONFIG(fragments.held_packets),
+	  .help = "Fragments that each worker holds until the first one of their datagram comes. "
+		  "Each takes a packet buffer; memory.buffers on auto counts them." },
+	{ "fragments.per-source", TABLE_NUMBER, 1, FRAGMENT_DATAGRAMS_MAX, .standard = "64",
+	  IN_CONFIG(fragments.per_source),
+	  .help = "Datagrams, and likewise held fragments, of one sender." },
+
 	{ "nics", TABLE_MAPS, 1, NICS_MAX, .flags = TABLE_REQUIRED,
 	  .help = "The devices that berthd drives. The only key without a default." },
 	{ "nics[].name", TABLE_TEXT, 1, NAME_BYTES - 1, .pattern = NAME_PATTERN,
@@ -113,6 +131,15 @@ const struct table_key table_keys[] = {
 	  IN_NIC(checksum_verify),
 	  .help = "verify drops packets with a wrong transport checksum; ignore takes them as "
 		  "good, for traffic that was captured before the sender's device filled it in." },
+	{ "nics[].sources", TABLE_CHOICE, .standard = "verify", .words = "any|verify",
+	  IN_NIC(sources_verify),
+	  .help = "verify drops packets whose source address no sender may have: loopback, "
+		  "multicast, class E and the like (RFC 1122 3.2.1.3, RFC 4291); any takes "
+		  "them." },
+	{ "nics[].source-routes", TABLE_CHOICE, .standard = "refuse", .words = "refuse|ignore",
+	  IN_NIC(source_routes_ignore),
+	  .help = "refuse drops packets with an IPv4 source route (RFC 7126 4.3); ignore takes "
+		  "them as if the option were not there." },
 	{ "nics[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .standard = "0", IN_LINK(zone),
 	  .help = "Address space of the untagged traffic; equal addresses in different zones "
 		  "have nothing to do with each other." },
@@ -137,6 +164,22 @@ const struct table_key table_keys[] = {
 	{ "nics[].vlans[].gateways", TABLE_TEXTS, 1, 45, .items_max = 2,
 	  .shape = "an address, for example 192.0.2.1 or fe80::1",
 	  .help = "Next hops in the VLAN; one per address family." },
+
+	{ "nics[].tunnels", TABLE_MAPS, 1, TUNNELS_MAX,
+	  .help = "Tunnels that end here and are looked into: the packet inside is what "
+		  "bindings match and applications receive. Nothing is sent into a tunnel. Those "
+		  "of a type that is listed, but whose id is not, are dropped by name; types that "
+		  "are not listed are ordinary packets." },
+	{ "nics[].tunnels[].type", TABLE_CHOICE, .words = "vxlan|geneve|gre|ipip|6in4|gtpu",
+	  .flags = TABLE_REQUIRED, IN_TUNNEL(type),
+	  .help = "vxlan (RFC 7348, UDP port 4789), geneve (RFC 8926, 6081), gre (RFC 2784), "
+		  "ipip (RFC 2003), 6in4 (RFC 4213) or gtpu (3GPP TS 29.281, 2152)." },
+	{ "nics[].tunnels[].id", TABLE_NUMBER, 0, UINT32_MAX, IN_TUNNEL(id),
+	  .help = "Network id of vxlan and geneve, key of gre (left out: without a key), tunnel "
+		  "endpoint id of gtpu. ipip and 6in4 have none." },
+	{ "nics[].tunnels[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .flags = TABLE_REQUIRED,
+	  IN_TUNNEL(zone),
+	  .help = "Address space of the packets inside." },
 
 	{ "unmatched", TABLE_CHOICE, .standard = "drop", .words = "drop|reject|kernel",
 	  IN_CONFIG(unmatched),

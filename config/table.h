@@ -24,6 +24,7 @@ enum table_place {
 	TABLE_CONFIG,
 	TABLE_NIC,
 	TABLE_LINK,
+	TABLE_TUNNEL,
 	TABLE_PLACES,
 };
 

@@ -109,8 +109,10 @@ validate(const struct identity *id, char *why)
 {
 	const struct prefix *local = &id->local;
 
-	if (id->proto != PROTO_TCP && id->proto != PROTO_UDP)
-		return refuse(why, -EINVAL, "protocol %u cannot be bound, only tcp and udp",
+	if (!proto_has_ports(id->proto))
+		return refuse(why, -EINVAL,
+			      "protocol %u cannot be bound, only tcp, udp, sctp, "
+			      "udplite",
 			      id->proto);
 	if (id->zone >= ZONES_MAX)
 		return refuse(why, -EINVAL, "zone %u is out of range 0..%u", id->zone,

@@ -207,6 +207,10 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.nics_count; i++)
 		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
+	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
+		options.flows_capacity,
+		(unsigned long long)(options.workers * flow_table_bytes(options.flows_capacity)) >>
+			20);
 	return dataplane_create(&options, &d->dp);
 }
 

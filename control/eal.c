@@ -6,135 +6,203 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "control/eal_host.h"
+
 /* Frames in a block of af_packet's rings, so that blocks are whole pages. */
 #define FRAMES_PER_BLOCK 4
 
-/* Appends one argument. */
-__attribute__((format(printf, 2, 3))) static int
-add(struct eal_arguments *a, const char *format, ...)
-{
-	char *text = a->text[a->count];
-	va_list values;
-	int length;
+/* mbuf, headroom, mempool's header, note, and padding between memory channels. */
+#define BUFFER_OVERHEAD_BYTES 640
+#define ORDINARY_PAGE_BYTES   4096
+#define BUFFER_CACHE          512
 
-	if (a->count == EAL_ARGUMENTS_MAX)
-		return -ENOSPC;
-	va_start(values, format);
-	length = vsnprintf(text, sizeof(a->text[0]), format, values);
-	va_end(values);
-	if (length < 0 || (size_t)length >= sizeof(a->text[0]))
-		return -ENOSPC;
-	a->values[a->count++] = text;
-	return 0;
+/* One argument: room for a list of a thousand processors. */
+#define ARGUMENT_BYTES 8192
+
+#define WORKER_BYTES   (4u << 20)
+#define EAL_BYTES      (32u << 20)
+
+static uint32_t
+round_up(uint32_t value, uint32_t to)
+{
+	return (value + to - 1) / to * to;
+}
+
+struct eal_frames
+eal_frames(const struct config_nic *nic)
+{
+	const uint32_t frame_bytes = FRAME_ROOM_BYTES(nic->mtu);
+
+	return (struct eal_frames){ .frame_bytes = frame_bytes,
+				    .block_bytes = FRAMES_PER_BLOCK * frame_bytes,
+				    .count = round_up(nic->rx_descriptors, FRAMES_PER_BLOCK) };
+}
+
+uint32_t
+eal_buffers_needed(const struct config *config)
+{
+	const uint32_t workers = config->workers_count;
+	uint32_t buffers = workers * (HELD_MAX + config->fragments.held_packets + 4 * BURST_MAX +
+				      BUFFER_CACHE + (workers - 1) * HANDOVER_SLOTS);
+
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		buffers += config->nics[i].queues * (uint32_t)config->nics[i].rx_descriptors +
+			   workers * (uint32_t)config->nics[i].tx_descriptors;
+	/* The kernel port's device has a queue pair per worker, as deep as the first nic's. */
+	if (config->kernel_interface[0] != '\0')
+		buffers += workers * ((uint32_t)config->nics[0].rx_descriptors +
+				      config->nics[0].tx_descriptors);
+	return buffers;
+}
+
+uint32_t
+eal_megabytes_needed(const struct config *config, bool hugepages)
+{
+	const uint64_t buffers =
+		config->memory.buffers != 0 ? config->memory.buffers : eal_buffers_needed(config);
+	uint32_t mtu = MTU_DEFAULT, buffer_bytes;
+	uint64_t bytes;
+
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		if (config->nics[i].mtu > mtu)
+			mtu = config->nics[i].mtu;
+	buffer_bytes = BUFFER_OVERHEAD_BYTES + FRAME_ROOM_BYTES(mtu);
+	/* DPDK lets no buffer cross the end of an ordinary page, if one page can hold it. */
+	if (!hugepages)
+		buffer_bytes = round_up(buffer_bytes, ORDINARY_PAGE_BYTES);
+	bytes = buffers * buffer_bytes + (uint64_t)config->workers_count * WORKER_BYTES + EAL_BYTES;
+	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
 }
 
 uint32_t
 eal_megabytes(const struct config *config, bool hugepages)
 {
-	/* What a worker has of its own, and what a buffer has around its room. */
-	const uint64_t worker_bytes = 4u << 20, buffer_headers = 640, ordinary_page = 4096;
-	uint64_t buffers = config->memory.buffers, mtu = MTU_DEFAULT;
-	const uint64_t workers = config->workers_count;
-
-	for (uint16_t i = 0; i < config->nics_count; i++)
-		if (config->nics[i].mtu > mtu)
-			mtu = config->nics[i].mtu;
-	if (buffers == 0) {
-		buffers = workers * (2048 + (workers - 1) * HANDOVER_SLOTS);
-		for (uint16_t i = 0; i < config->nics_count; i++)
-			buffers +=
-				config->nics[i].queues * (uint64_t)config->nics[i].rx_descriptors +
-				workers * config->nics[i].tx_descriptors;
-	}
-	if (config->memory.megabytes != 0)
-		return config->memory.megabytes;
-	uint64_t buffer_bytes = buffer_headers + FRAME_ROOM_BYTES(mtu);
-
-	/* DPDK lets no buffer cross the end of an ordinary page, if one page can hold it. */
-	if (!hugepages)
-		buffer_bytes = (buffer_bytes + ordinary_page - 1) / ordinary_page * ordinary_page;
-	const uint64_t bytes = buffers * buffer_bytes + workers * worker_bytes + (32u << 20);
-
-	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
+	return config->memory.megabytes != 0 ? config->memory.megabytes
+					     : eal_megabytes_needed(config, hugepages);
 }
 
-/* One nic: how EAL is told of it, and the name that it gets. */
-static int
-add_nic(struct eal_arguments *a, const struct config_nic *nic, uint16_t index)
+int
+eal_arguments_add(struct eal_arguments *arguments, const char *argument)
 {
-	char *name = a->device[index];
+	const size_t bytes = strlen(argument) + 1;
+	char *text = arguments->text + arguments->text_used;
 
-	switch (nic->device_kind) {
-	case CONFIG_DEVICE_PCI:
-		snprintf(name, sizeof(a->device[0]), "%.60s", nic->device);
-		return add(a, "--allow=%s", nic->device);
-	case CONFIG_DEVICE_VDEV:
-		snprintf(name, sizeof(a->device[0]), "%.*s",
-			 (int)(strcspn(nic->device, ",") < 63 ? strcspn(nic->device, ",") : 63),
-			 nic->device);
-		return add(a, "--vdev=%s", nic->device);
-	default:
-		snprintf(name, sizeof(a->device[0]), "net_af_packet_berth%u", index);
-		return add(a, "--vdev=%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
-			   name, nic->device, nic->queues, FRAME_ROOM_BYTES(nic->mtu),
-			   FRAMES_PER_BLOCK * FRAME_ROOM_BYTES(nic->mtu),
-			   nic->rx_descriptors / FRAMES_PER_BLOCK * FRAMES_PER_BLOCK);
-	}
+	if (arguments->count == EAL_ARGUMENTS_MAX || bytes > EAL_TEXT_BYTES - arguments->text_used)
+		return -ENOSPC;
+	memcpy(text, argument, bytes);
+	arguments->text_used += (uint32_t)bytes;
+	arguments->values[arguments->count++] = text;
+	arguments->values[arguments->count] = NULL;
+	return 0;
+}
+
+__attribute__((format(printf, 2, 3))) static int
+add(struct eal_arguments *a, const char *format, ...)
+{
+	char text[ARGUMENT_BYTES];
+	va_list values;
+	int length;
+
+	va_start(values, format);
+	length = vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
+	if (length < 0 || (size_t)length >= sizeof(text))
+		return -ENOSPC;
+	return eal_arguments_add(a, text);
 }
 
 static int
 add_lcores(struct eal_arguments *a, const struct config *config, const char *cpus)
 {
-	char list[WORKERS_MAX * 16 + 64];
-	size_t used = (size_t)snprintf(list, sizeof(list), "0@(%s)", cpus);
+	char list[ARGUMENT_BYTES];
+	int used = snprintf(list, sizeof(list), "0@(%s)", cpus);
 
-	for (uint16_t w = 0; w < config->workers_count && used < sizeof(list); w++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, ",%u@%u", w + 1u,
-					 config->worker_cores[w]);
-	if (used >= sizeof(list))
-		return -ENOSPC;
-	return add(a, "--lcores=%s", list);
+	for (uint16_t w = 0; w < config->workers_count && used < (int)sizeof(list); w++)
+		used += snprintf(list + used, sizeof(list) - (size_t)used, ",%u@%u", w + 1u,
+				 config->worker_cores[w]);
+	return used < (int)sizeof(list) ? add(a, "--lcores=%s", list) : -ENOSPC;
 }
 
 static int
-add_memory(struct eal_arguments *a, const struct config *config, bool hugepages)
+add_memory(struct eal_arguments *a, const struct config *config)
 {
 	int error;
 
-	a->hugepages = hugepages;
-	if (hugepages) {
+	if (a->hugepages) {
 		error = add(a, "--in-memory");
-	} else {
-		/* EAL refuses --no-huge together with --in-memory. */
-		error = add(a, "--no-huge");
-		error = error != 0 ? error : add(a, "--no-shconf");
+		/* Else pages are taken when wanted, on the NUMA node where they are wanted. */
+		if (error == 0 && config->memory.megabytes != 0)
+			error = add(a, "-m%u", config->memory.megabytes);
+		return error;
 	}
-	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config, hugepages));
+	/* EAL refuses --no-huge together with --in-memory. */
+	error = add(a, "--no-huge");
+	error = error != 0 ? error : add(a, "--no-shconf");
+	return error != 0 ? error : add(a, "-m%u", eal_megabytes(config, false));
+}
+
+/* One nic: how EAL is told of it, and the name that it gets. */
+static int
+add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
+{
+	const int name_bytes = (int)strcspn(nic->device, ",");
+	struct eal_frames f;
+
+	switch (nic->device_kind) {
+	case CONFIG_DEVICE_PCI:
+	case CONFIG_DEVICE_VDEV:
+		if (name_bytes >= 64)
+			return -ENOSPC;
+		snprintf(name, 64, "%.*s", name_bytes, nic->device);
+		return add(a, "%s=%s", nic->device_kind == CONFIG_DEVICE_PCI ? "--allow" : "--vdev",
+			   nic->device);
+	case CONFIG_DEVICE_INTERFACE:
+		/* A nic's name is unique, and config.h keeps vdevs from names like this. */
+		snprintf(name, 64, "net_af_packet_%s", nic->name);
+		f = eal_frames(nic);
+		return add(a, "--vdev=%s,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
+			   name, nic->device, nic->queues, f.frame_bytes, f.block_bytes, f.count);
+	}
+	return -EINVAL;
+}
+
+static int
+add_devices(struct eal_arguments *a, const struct config *config)
+{
+	bool pci = false;
+	int error = 0;
+
+	for (uint16_t i = 0; error == 0 && i < config->nics_count; i++) {
+		pci |= config->nics[i].device_kind == CONFIG_DEVICE_PCI;
+		error = add_nic(a, &config->nics[i], a->device[i]);
+	}
+	/* With neither this nor a list EAL would take over every PCI device that it can drive. */
+	if (error == 0 && !pci)
+		error = add(a, "--no-pci");
+	if (error == 0 && config->kernel_interface[0] != '\0') {
+		snprintf(a->kernel_device, sizeof(a->kernel_device), "net_tap_kernel");
+		error = add(a, "--vdev=%s,iface=%s", a->kernel_device, config->kernel_interface);
+	}
+	return error;
 }
 
 int
 eal_arguments(const struct config *config, const char *cpus, bool hugepages,
 	      struct eal_arguments *out)
 {
-	bool pci = false;
+	struct eal_arguments a = { .hugepages = hugepages };
 	int error;
 
-	memset(out, 0, sizeof(*out));
-	error = add(out, "berthd");
-	error = error != 0 ? error : add(out, "--no-telemetry");
-	error = error != 0 ? error : add(out, "--log-level=error");
-	error = error != 0 ? error : add_lcores(out, config, cpus);
-	error = error != 0 ? error : add_memory(out, config, hugepages);
-	for (uint16_t i = 0; error == 0 && i < config->nics_count; i++) {
-		pci |= config->nics[i].device_kind == CONFIG_DEVICE_PCI;
-		error = add_nic(out, &config->nics[i], i);
-	}
-	if (error == 0 && !pci)
-		error = add(out, "--no-pci");
-	if (error == 0 && config->kernel_interface[0] != '\0') {
-		snprintf(out->kernel_device, sizeof(out->kernel_device), "net_tap_berth");
-		error = add(out, "--vdev=%s,iface=%s", out->kernel_device,
-			    config->kernel_interface);
-	}
-	return error;
+	error = add(&a, "berthd");
+	error = error != 0 ? error : add(&a, "--no-telemetry");
+	error = error != 0 ? error : add(&a, "--log-level=error");
+	error = error != 0 ? error : add_lcores(&a, config, cpus);
+	error = error != 0 ? error : add_memory(&a, config);
+	error = error != 0 ? error : add_devices(&a, config);
+	if (error != 0)
+		return error;
+	*out = a;
+	for (int i = 0; i < a.count; i++)
+		out->values[i] = out->text + (a.values[i] - a.text);
+	return 0;
 }

@@ -32,7 +32,7 @@ filter_proto(struct flow_dump *d, const json_t *value, const char **why)
 
 	if (value == NULL)
 		return 0;
-	*why = "proto is \"tcp\", \"udp\", \"icmp\" or \"icmpv6\"";
+	*why = "proto is \"tcp\", \"udp\", \"sctp\", \"udplite\", \"icmp\" or \"icmpv6\"";
 	if (text == NULL)
 		return -EINVAL;
 	if (strcmp(text, "icmp") == 0)

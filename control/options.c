@@ -2,6 +2,8 @@
 /* options.c: translates the configuration for the dataplane. */
 #include "control/options.h"
 
+#include <stdlib.h>
+
 static_assert(CONFIG_LINK_ADDRESSES_MAX == LINK_ADDRESSES_MAX, "addresses fit");
 
 static void
@@ -28,8 +30,42 @@ nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 		.mtu = from->mtu,
 		.promiscuous = from->promiscuous,
 		.checksum_verify = from->checksum_verify,
+		.source_any = !from->sources_verify,
+		.source_routes = from->source_routes_ignore,
 	};
 	memcpy(to->name, from->name, sizeof(to->name));
+}
+
+static int
+tunnel_compare(const void *a, const void *b)
+{
+	const struct tunnel *x = a, *y = b;
+	const uint64_t one = tunnel_order(x->nic, x->type, x->has_id, x->id);
+	const uint64_t other = tunnel_order(y->nic, y->type, y->has_id, y->id);
+
+	return (one > other) - (one < other);
+}
+
+static void
+tunnels_from_config(const struct config *config, struct tunnel_set *to)
+{
+	static const uint8_t types[] = {
+		[CONFIG_TUNNEL_VXLAN] = TUNNEL_VXLAN, [CONFIG_TUNNEL_GENEVE] = TUNNEL_GENEVE,
+		[CONFIG_TUNNEL_GRE] = TUNNEL_GRE,     [CONFIG_TUNNEL_IPIP] = TUNNEL_IPIP,
+		[CONFIG_TUNNEL_6IN4] = TUNNEL_6IN4,   [CONFIG_TUNNEL_GTPU] = TUNNEL_GTPU,
+	};
+
+	to->count = config->tunnels_count;
+	for (uint16_t i = 0; i < config->tunnels_count; i++) {
+		const struct config_tunnel *from = &config->tunnels[i];
+
+		to->tunnels[i] = (struct tunnel){ .nic = from->nic,
+						  .type = types[from->type],
+						  .has_id = from->has_id,
+						  .id = from->id,
+						  .zone = from->zone };
+	}
+	qsort(to->tunnels, to->count, sizeof(to->tunnels[0]), tunnel_compare);
 }
 
 static enum unmatched_mode
@@ -74,10 +110,17 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
 		.tracking = tracking_from_config(config->tracking_mode),
+		.fragments = {
+			.timeout_ms = config->fragments.timeout_ms,
+			.datagrams = config->fragments.datagrams,
+			.held_packets = config->fragments.held_packets,
+			.per_source = config->fragments.per_source,
+		},
 	};
 	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);
+	tunnels_from_config(config, &out->tunnels);
 	for (uint16_t i = 0; i < config->links_count; i++)
 		link_from_config(config, &config->links[i], &out->links.links[i]);
 }

@@ -1,227 +1,206 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* preflight.c: says in plain words what the machine lacks, before EAL says it in its own. */
+#include "control/preflight.h"
+
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
+#include <inttypes.h>
 #include <limits.h>
-#include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "control/eal.h"
+#include "common/base/check.h"
+#include "dataplane/dataplane.h"
 
-#define CAPABILITY_NET_ADMIN 12
-#define CAPABILITY_NET_RAW   13
+/* Number of linux/capability.h. */
+#define CAPABILITY_IPC_LOCK 14
 
-/* What the checks share. */
-struct preflight {
-	const struct config *config;
-	const char *root;
-	FILE *errors;
-	unsigned missing;
+struct hugepages {
+	uint64_t free_bytes;     /* of all sizes */
+	uint64_t standard_bytes; /* size of the pages that vm.nr_hugepages counts */
+	uint64_t standard_pages; /* of that size, taken or free */
 };
 
-/* Opens root/path for reading; NULL: not there. */
-static FILE *
-open_below(const struct preflight *p, const char *path)
+static struct hugepages
+hugepages_read(const struct preflight *p)
 {
-	char full[PATH_MAX];
-
-	snprintf(full, sizeof(full), "%s%s", p->root, path);
-	return fopen(full, "re");
-}
-
-/* The number after `key` in a file of "Key: number" lines, or in a file of one number ("" as key).
- */
-static unsigned long long
-read_number(const struct preflight *p, const char *path, const char *key, int base)
-{
-	unsigned long long number = 0;
-	FILE *f = open_below(p, path);
-	char line[256];
-
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strncmp(line, key, strlen(key)) != 0)
-			continue;
-		number = strtoull(line + strlen(key), NULL, base);
-		break;
-	}
-	fclose(f);
-	return number;
-}
-
-static bool
-has_capability(const struct preflight *p, unsigned capability)
-{
-	return read_number(p, "/proc/self/status", "CapEff:", 16) >> capability & 1;
-}
-
-static void
-check_memory(struct preflight *p, bool *hugepages)
-{
-	const uint32_t needed = eal_megabytes(p->config, true);
-	const uint32_t needed_ordinary = eal_megabytes(p->config, false);
-	const unsigned long long free_2m =
-		read_number(p, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "", 10);
-	const unsigned long long free_1g = read_number(
-		p, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "", 10);
-	const unsigned long long available =
-		read_number(p, "/proc/meminfo", "MemAvailable:", 10) >> 10;
-	const bool enough = free_2m * 2 + free_1g * 1024 >= needed;
-
-	*hugepages = enough && p->config->memory.mode != CONFIG_MEMORY_ORDINARY;
-	if (p->config->memory.mode == CONFIG_MEMORY_HUGEPAGES && !enough) {
-		p->missing++;
-		fprintf(p->errors,
-			"berthd: memory.mode is hugepages and %u MiB of them are needed, but %llu "
-			"MiB "
-			"are free: run `sysctl vm.nr_hugepages=%u`, or set memory.mode: auto\n",
-			needed, free_2m * 2 + free_1g * 1024, (needed + 1) / 2);
-	}
-	if (!*hugepages && p->config->memory.mode != CONFIG_MEMORY_HUGEPAGES &&
-	    available < needed_ordinary) {
-		p->missing++;
-		fprintf(p->errors,
-			"berthd: %u MiB of memory are needed, but %llu MiB are available: lower "
-			"memory.megabytes, memory.buffers or descriptors\n",
-			needed_ordinary, available);
-	}
-}
-
-/* A PCI device must be bound to a driver that DPDK can use. */
-static void
-check_pci(struct preflight *p, const struct config_nic *nic)
-{
-	char path[PATH_MAX], driver[PATH_MAX];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", p->root, nic->device);
-	length = readlink(path, driver, sizeof(driver) - 1);
-	driver[length < 0 ? 0 : length] = '\0';
-	const char *name = strrchr(driver, '/') != NULL ? strrchr(driver, '/') + 1 : "no driver";
-
-	/* mlx4 and mlx5 keep their kernel driver (DPDK's guides of both). */
-	if (strcmp(name, "vfio-pci") == 0 || strncmp(name, "uio", 3) == 0 ||
-	    strcmp(name, "igb_uio") == 0 || strncmp(name, "mlx", 3) == 0)
-		return;
-	p->missing++;
-	fprintf(p->errors,
-		"berthd: nic %s: %s is bound to %s, not to vfio-pci: run `modprobe vfio-pci` and "
-		"`dpdk-devbind.py --bind=vfio-pci %s`\n",
-		nic->name, nic->device, name, nic->device);
-}
-
-/* The driver of a vdev is a library that may not be installed. */
-static void
-check_driver(struct preflight *p, const char *nic, const char *device)
-{
-	char path[PATH_MAX], package[64];
-	const int length = (int)strcspn(device, "0123456789,");
-	glob_t found = { 0 };
-
-	/* net_virtio_user comes with net_virtio, and EAL knows names without a digit as well. */
-	const bool virtio = strncmp(device, "net_virtio", 10) == 0;
-
-	snprintf(path, sizeof(path), "%s/usr/lib/*/dpdk/pmds-*/librte_%.*s*.so*", p->root,
-		 virtio ? 10 : length, device);
-	if (glob(path, 0, NULL, &found) != 0) {
-		snprintf(package, sizeof(package), "librte-%.*s23", virtio ? 10 : length, device);
-		for (char *c = package; *c != '\0'; c++)
-			if (*c == '_')
-				*c = '-';
-		p->missing++;
-		fprintf(p->errors,
-			"berthd: nic %s: DPDK's driver %.*s is not installed: run `apt-get install "
-			"%s`\n",
-			nic, length, device, package);
-	}
-	globfree(&found);
-}
-
-static void
-check_capability(struct preflight *p, const char *nic, unsigned capability, const char *name)
-{
-	if (has_capability(p, capability))
-		return;
-	p->missing++;
-	fprintf(p->errors,
-		"berthd: nic %s: the permission %s is missing: run berthd as root, or `setcap "
-		"cap_net_raw,cap_net_admin+ep berthd`\n",
-		nic, name);
-}
-
-/* Larger frames than the interface's MTU never come, and cannot be sent. (Up to the usual MTU,
- * af_packet's driver sets it.) An interface that is not there is told of by EAL. */
-static void
-check_mtu(struct preflight *p, const struct config_nic *nic)
-{
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { 0 };
-
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", nic->device);
-	if (fd >= 0 && nic->mtu > MTU_DEFAULT && ioctl(fd, SIOCGIFMTU, &request) == 0 &&
-	    request.ifr_mtu < nic->mtu) {
-		p->missing++;
-		fprintf(p->errors,
-			"berthd: nic %s: mtu is %u, but that of %s is %d: run `ip link set dev %s "
-			"mtu %u`, or lower mtu\n",
-			nic->name, nic->mtu, nic->device, request.ifr_mtu, nic->device, nic->mtu);
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
-check_nic(struct preflight *p, const struct config_nic *nic)
-{
-	switch (nic->device_kind) {
-	case CONFIG_DEVICE_PCI:
-		check_pci(p, nic);
-		break;
-	case CONFIG_DEVICE_VDEV:
-		check_driver(p, nic->name, nic->device);
-		if (strncmp(nic->device, "net_af_packet", 13) == 0)
-			check_capability(p, nic->name, CAPABILITY_NET_RAW, "CAP_NET_RAW");
-		if (strncmp(nic->device, "net_tap", 7) == 0)
-			check_capability(p, nic->name, CAPABILITY_NET_ADMIN, "CAP_NET_ADMIN");
-		break;
-	default:
-		check_driver(p, nic->name, "net_af_packet");
-		check_capability(p, nic->name, CAPABILITY_NET_RAW, "CAP_NET_RAW");
-		check_mtu(p, nic);
-	}
-}
-
-static void
-check_kernel_port(struct preflight *p)
-{
+	struct hugepages h = { 0 };
 	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *folder = opendir(preflight_path(p, path, "/sys/kernel/mm/hugepages"));
 
-	if (p->config->kernel_interface[0] == '\0')
+	h.standard_bytes = preflight_number(p, "/proc/meminfo", "Hugepagesize:", 10, 2048) << 10;
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		char file[NAME_MAX + 64];
+		unsigned long long kilobytes;
+
+		if (sscanf(entry->d_name, "hugepages-%llukB", &kilobytes) != 1)
+			continue;
+		snprintf(file, sizeof(file), "/sys/kernel/mm/hugepages/%s/free_hugepages",
+			 entry->d_name);
+		h.free_bytes += preflight_number(p, file, "", 10, 0) * (kilobytes << 10);
+		snprintf(file, sizeof(file), "/sys/kernel/mm/hugepages/%s/nr_hugepages",
+			 entry->d_name);
+		if (kilobytes << 10 == h.standard_bytes)
+			h.standard_pages = preflight_number(p, file, "", 10, 0);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return h;
+}
+
+/* Decides the mode: auto takes hugepages when all that is needed is there. */
+static bool
+check_hugepages(struct preflight *p)
+{
+	const uint64_t megabytes = eal_megabytes(p->config, true);
+	const struct hugepages h = hugepages_read(p);
+	const uint64_t lacking =
+		(megabytes << 20) > h.free_bytes ? (megabytes << 20) - h.free_bytes : 0;
+
+	if (p->config->memory.mode == CONFIG_MEMORY_ORDINARY)
+		return false;
+	if (lacking == 0)
+		return true;
+	if (p->config->memory.mode == CONFIG_MEMORY_AUTO)
+		return false;
+	preflight_missing(
+		p,
+		"memory.mode is hugepages and %" PRIu64 " MiB of them are needed, but %" PRIu64
+		" MiB are free: run `sysctl -w vm.nr_hugepages=%" PRIu64 "`, or set memory.mode: "
+		"auto",
+		megabytes, h.free_bytes >> 20,
+		h.standard_pages + (lacking + h.standard_bytes - 1) / h.standard_bytes);
+	return true;
+}
+
+static void
+check_memory(struct preflight *p, bool hugepages)
+{
+	const struct config *c = p->config;
+	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c, hugepages);
+	/* Flow tables live outside of EAL's memory in either mode. */
+	const uint64_t flows = c->workers_count * flow_table_bytes(c->flows_capacity) >> 20;
+	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
+	const uint64_t available =
+		preflight_number(p, "/proc/meminfo", "MemAvailable:", 10, UINT64_MAX) >> 10;
+	const uint64_t limit =
+		preflight_number(p, "/proc/self/limits", "Max address space", 10, UINT64_MAX) >> 20;
+
+	if (c->memory.buffers != 0 && c->memory.buffers < buffers)
+		preflight_missing(p,
+				  "memory.buffers is %u, but queues and workers hold up to %u: set "
+				  "memory.buffers: auto, or lower queues and descriptors",
+				  c->memory.buffers, buffers);
+	if (c->memory.megabytes != 0 && c->memory.megabytes < needed)
+		preflight_missing(
+			p,
+			"memory.megabytes is %u, but the buffers need %u: set memory.megabytes: "
+			"auto, or lower memory.buffers or descriptors",
+			c->memory.megabytes, needed);
+	if (available < ordinary)
+		preflight_missing(
+			p,
+			"%" PRIu64 " MiB of memory are needed (%" PRIu64 " of them for flows), but "
+			"%" PRIu64 " MiB are available: lower flows.capacity, memory.buffers or "
+			"descriptors",
+			ordinary, flows, available);
+	/* EAL reserves more addresses than it uses; half a gigabyte is the least seen to work. */
+	if (limit < ordinary + 512)
+		preflight_missing(p,
+				  "the address space of this process is limited to %" PRIu64
+				  " MiB: run `ulimit -v unlimited` first",
+				  limit);
+}
+
+/* The build of DPDK takes these instructions for granted and EAL refuses to run without them. */
+static void
+check_processor(struct preflight *p)
+{
+	static const char *const needed[] = { "sse4_2", "popcnt" };
+	char flags[4096];
+	size_t used;
+
+	/* Other processors than x86 name their abilities elsewhere. */
+	if (!preflight_line(p, "/proc/cpuinfo", "flags", flags, sizeof(flags) - 1))
 		return;
-	check_driver(p, "kernel", "net_tap");
-	check_capability(p, "kernel", CAPABILITY_NET_ADMIN, "CAP_NET_ADMIN");
-	snprintf(path, sizeof(path), "%s/dev/net/tun", p->root);
-	if (access(path, R_OK | W_OK) == 0)
+	used = strcspn(flags, "\n");
+	strcpy(flags + used, " ");
+	for (unsigned i = 0; i < array_length(needed); i++) {
+		char word[32];
+
+		snprintf(word, sizeof(word), " %s ", needed[i]);
+		if (strstr(flags, word) == NULL)
+			preflight_missing(
+				p,
+				"this processor has no %s, which DPDK needs: choose a newer one, "
+				"or, in a virtual machine, let it see the host's (QEMU: `-cpu "
+				"host`)",
+				needed[i]);
+	}
+	if (strstr(flags, " constant_tsc ") == NULL)
+		preflight_note(
+			p,
+			"the cycle counter of this processor changes its pace (no constant_tsc): "
+			"timeouts are inexact; in a virtual machine `-cpu host` may mend it");
+}
+
+/* The rings of af_packet are locked memory. Only a privilege outside of user namespaces lifts its
+ * limit. */
+static void
+check_locked(struct preflight *p)
+{
+	const uint64_t limit =
+		preflight_number(p, "/proc/self/limits", "Max locked memory", 10, UINT64_MAX);
+	const uint64_t capabilities =
+		preflight_number(p, "/proc/self/status", "CapEff:", 16, UINT64_MAX);
+	char map[128] = "";
+	unsigned long long inside = 0, outside = 0, ids = 0;
+	uint64_t needed = 0;
+
+	for (uint16_t i = 0; i < p->config->nics_count; i++) {
+		const struct config_nic *nic = &p->config->nics[i];
+		const struct eal_frames f = eal_frames(nic);
+
+		if (nic->device_kind == CONFIG_DEVICE_INTERFACE)
+			needed += 2ull * nic->queues * f.count * f.frame_bytes;
+	}
+	preflight_line(p, "/proc/self/uid_map", "", map, sizeof(map));
+	sscanf(map, "%llu %llu %llu", &inside, &outside, &ids);
+	if ((capabilities >> CAPABILITY_IPC_LOCK & 1) != 0 && (ids == 0 || ids == UINT32_MAX))
 		return;
-	p->missing++;
-	fprintf(p->errors,
-		"berthd: the kernel port needs /dev/net/tun: run `modprobe tun`, or remove "
-		"kernel.interface\n");
+	if (needed > limit)
+		preflight_missing(p,
+				  "the nics' interfaces need %" PRIu64
+				  " KiB of locked memory, but %" PRIu64
+				  " KiB are allowed: run `ulimit -l %" PRIu64
+				  "` first, or lower queues and rx-descriptors",
+				  needed >> 10, limit >> 10, needed >> 10);
+}
+
+int
+eal_preflight_on(const struct eal_host *host, const struct config *config, FILE *errors,
+		 bool *hugepages)
+{
+	struct preflight p = { .host = host, .config = config, .errors = errors };
+	bool huge;
+
+	check_processor(&p);
+	huge = check_hugepages(&p);
+	check_memory(&p, huge);
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		preflight_nic(&p, &config->nics[i]);
+	check_locked(&p);
+	preflight_kernel_port(&p);
+	if (p.missing > 0)
+		return -ENODEV;
+	*hugepages = huge;
+	return 0;
 }
 
 int
 eal_preflight(const struct config *config, const char *root, FILE *errors, bool *hugepages)
 {
-	struct preflight p = { .config = config, .root = root, .errors = errors };
+	const struct eal_host host = { .root = root, .interface_read = preflight_interface };
 
-	check_memory(&p, hugepages);
-	for (uint16_t i = 0; i < config->nics_count; i++)
-		check_nic(&p, &config->nics[i]);
-	check_kernel_port(&p);
-	return p.missing == 0 ? 0 : -ENODEV;
+	return eal_preflight_on(&host, config, errors, hugepages);
 }

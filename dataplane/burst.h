@@ -27,9 +27,10 @@ struct burst {
 
 /* Private area of each mbuf: what a packet carries with it when it changes worker. */
 enum handover_kind {
-	HANDOVER_INBOUND, /* parsed; continues at the flow stage */
-	HANDOVER_SEND,    /* an application's, parsed; continues at the flow stage */
-	HANDOVER_FRAME    /* a finished frame for a tx queue of the taker */
+	HANDOVER_INBOUND,  /* parsed; continues at the flow stage */
+	HANDOVER_FRAGMENT, /* parsed; continues where the taker knows its datagram */
+	HANDOVER_SEND,     /* an application's, parsed; continues at the flow stage */
+	HANDOVER_FRAME     /* a finished frame for a tx queue of the taker */
 };
 struct buffer_note {
 	struct packet packet;
@@ -71,6 +72,19 @@ burst_move_keyed(struct burst *b, uint16_t from, uint16_t to)
 	b->flows[to] = b->flows[from];
 	b->record_flags[to] = b->record_flags[from];
 	b->ports[to] = b->ports[from];
+}
+
+/* Appends a packet to the burst from the note that it carries. */
+static inline void
+burst_take(struct burst *b, struct rte_mbuf *m)
+{
+	const struct buffer_note *note = buffer_note(m);
+
+	b->mbufs[b->n] = m;
+	packet_assign(&b->packets[b->n], &note->packet);
+	b->links[b->n] = note->link;
+	b->apps[b->n] = note->app;
+	b->n++;
 }
 
 /* Fills keys, direction and hashes of all packets. */

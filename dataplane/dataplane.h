@@ -14,6 +14,7 @@
 #include "common/base/limits.h"
 #include "dataplane/bind/bind.h"
 #include "dataplane/flow/flow.h"
+#include "dataplane/fragment/fragment.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
 #include "dataplane/track/track.h"
@@ -54,6 +55,7 @@ struct dataplane_options {
 	uint32_t flows_capacity; /* per worker */
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
+	struct fragment_options fragments; /* per worker */
 };
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a

@@ -11,6 +11,7 @@
 
 #define LINK_ADDRESSES_MAX 16
 #define LINK_NONE          UINT16_MAX
+#define LINK_ENCLOSED      (UINT16_MAX - 1) /* came by a tunnel or PPPoE: no way back */
 
 struct link {
 	uint16_t nic;  /* index */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* echo.c: sends each UDP datagram back to its sender (RFC 862).
+/* echo.c: sends each UDP datagram back to its sender (RFC 862), those that came in fragments too,
+ * as far as the answer fits one packet.
  *
  * cc -o echo echo.c $(pkg-config --cflags --libs berth)
  * ./echo udp/192.0.2.10:echo */
@@ -25,19 +26,20 @@ stop(int signal_number)
 
 /* Answers until stopped. 0, or why berthd is no more. */
 static int
-answer(struct berth *b, struct berth_port *port, uint64_t *answered)
+answer(struct berth *b, struct berth_port *port, struct berth_reassembler *r, uint64_t *answered)
 {
 	struct berth_packet burst[BURST];
 
 	while (!stopped) {
 		const uint16_t n = berth_rx_burst(port, burst, BURST);
+		const uint16_t whole = berth_reassemble(r, burst, n);
 
-		for (uint16_t i = 0; i < n; i++) {
+		for (uint16_t i = 0; i < whole; i++) {
 			uint32_t bytes;
 			const void *payload = berth_packet_payload(&burst[i], &bytes);
 
 			/* ICMP errors are about a flow of ours, but no datagrams. A full tx ring
-			 * loses the answer, as UDP may. */
+			 * loses the answer, as UDP may; so does an answer over berth_mtu(). */
 			if (!(burst[i].flags & BERTH_PACKET_ICMP_ERROR) &&
 			    berth_udp_reply(b, &burst[i], payload, bytes) == 0)
 				++*answered;
@@ -73,6 +75,7 @@ main(int argc, char **argv)
 	const struct sigaction action = { .sa_handler = stop };
 	const char *socket = NULL, *name = "echo";
 	struct berth_port_options port_options = { 0 };
+	struct berth_reassembler *reassembler;
 	struct berth_port *port;
 	struct berth *b;
 	uint64_t answered = 0;
@@ -105,10 +108,13 @@ main(int argc, char **argv)
 		printf("ready %s\n", argv[i]);
 	}
 	fflush(stdout);
-	rc = answer(b, port, &answered);
+	if (berth_reassembler_open(NULL, &reassembler) != 0)
+		return 1;
+	rc = answer(b, port, reassembler, &answered);
 	if (rc != 0)
 		fprintf(stderr, "echo: berthd is gone: %s\n", strerror(-rc));
 	printf("echo: %" PRIu64 " answered\n", answered);
+	berth_reassembler_close(reassembler);
 	berth_close(b);
 	return rc == 0 ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sink.c: counts the packets that come to some socket identities.
+/* sink.c: counts the packets that come to some socket identities; fragments count once they are a
+ * whole datagram.
  *
  * cc -o sink sink.c $(pkg-config --cflags --libs berth)
  * ./sink udp/192.0.2.10:5000 tcp/[2001:db8::10]:http */
@@ -74,16 +75,18 @@ options_read(int argc, char **argv, struct options *o)
 
 /* Takes what is there, for ever or until enough came. 0, or why berthd is no more. */
 static int
-count(struct berth_port *port, const struct options *o, uint64_t *packets, uint64_t *bytes)
+count(struct berth_port *port, struct berth_reassembler *r, const struct options *o,
+      uint64_t *packets, uint64_t *bytes)
 {
 	struct berth_packet burst[BURST];
 
 	while (!stopped && (o->expect == 0 || *packets < o->expect)) {
 		const uint16_t n = berth_rx_burst(port, burst, BURST);
+		const uint16_t whole = berth_reassemble(r, burst, n);
 
-		for (uint16_t i = 0; i < n; i++)
+		for (uint16_t i = 0; i < whole; i++)
 			*bytes += burst[i].bytes;
-		*packets += n;
+		*packets += whole;
 		berth_release(port);
 		if (n > 0 || o->poll)
 			continue;
@@ -109,6 +112,7 @@ main(int argc, char **argv)
 	const struct sigaction action = { .sa_handler = stop };
 	struct options o = { .name = "sink" };
 	uint64_t packets = 0, bytes = 0;
+	struct berth_reassembler *reassembler;
 	struct berth_port *port;
 	struct berth *b;
 	int rc;
@@ -130,12 +134,15 @@ main(int argc, char **argv)
 		printf("ready %s\n", argv[i]);
 	}
 	fflush(stdout);
-	rc = count(port, &o, &packets, &bytes);
+	if (berth_reassembler_open(NULL, &reassembler) != 0)
+		return 1;
+	rc = count(port, reassembler, &o, &packets, &bytes);
 	if (rc != 0)
 		fprintf(stderr, "sink: berthd is gone: %s\n", strerror(-rc));
 	printf(o.json ? "{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n"
 		      : "sink: %" PRIu64 " packets, %" PRIu64 " bytes\n",
 	       packets, bytes);
+	berth_reassembler_close(reassembler);
 	berth_close(b);
 	return rc == 0 ? 0 : 1;
 }

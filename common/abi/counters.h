@@ -55,7 +55,7 @@
 	X(SOURCE_INVALID, "source_invalid", "source address that no sender may have",              \
 	  "RFC 1122 3.2.1.3")                                                                      \
 	X(LAND, "land", "source and destination socket are the same", "RFC 4732")                  \
-	X(FRAGMENT, "fragment", "IP fragment", "RFC 791 3.2, RFC 8200 4.5")                        \
+	X(FRAGMENT, "fragment", "IP fragment sent by an application", "RFC 791 3.2, RFC 8200 4.5") \
 	X(TCP_TRUNCATED, "tcp_truncated", "datagram ends inside the TCP header", "RFC 9293 3.1")   \
 	X(TCP_DATA_OFFSET, "tcp_data_offset", "TCP data offset below 5 or past the segment",       \
 	  "RFC 9293 3.1")                                                                          \
@@ -138,6 +138,25 @@
 	X(TUNNEL_UNKNOWN, "tunnel_unknown", "tunnel that no zone is configured for",               \
 	  "RFC 7348 4.1")                                                                          \
 	X(TX_TUNNEL, "tx_tunnel", "send into a tunnel, which berthd does not build", "")           \
+	X(FRAGMENT_LENGTH, "fragment_length",                                                      \
+	  "fragment is empty, or another follows and it ends at no multiple of 8", "RFC 8200 4.5") \
+	X(FRAGMENT_TOO_LONG, "fragment_too_long", "fragment ends past 65535 bytes of datagram",    \
+	  "RFC 791 3.2, RFC 8200 4.5")                                                             \
+	X(FRAGMENT_TINY, "fragment_tiny", "fragment that would write into the first one's header", \
+	  "RFC 1858, RFC 3128")                                                                    \
+	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "fragment that came before", "RFC 8200 4.5")   \
+	X(FRAGMENT_OVERLAP, "fragment_overlap",                                                    \
+	  "fragment of a datagram in which some overlap or disagree about its end", "RFC 5722 4")  \
+	X(FRAGMENT_TOO_MANY, "fragment_too_many", "fragment of a datagram in too many pieces", "") \
+	X(FRAGMENT_TIMEOUT, "fragment_timeout", "the first fragment of its datagram did not come", \
+	  "RFC 1122 3.3.2, RFC 8200 4.5")                                                          \
+	X(FRAGMENT_TABLE_FULL, "fragment_table_full",                                              \
+	  "held fragment that gave way to one of a newer datagram", "")                            \
+	X(FRAGMENT_SOURCE_FULL, "fragment_source_full",                                            \
+	  "held fragment that gave way to a newer one of its sender", "")                          \
+	X(FRAGMENT_HELD_FULL, "fragment_held_full", "held fragment that gave way to a newer one",  \
+	  "")                                                                                      \
+	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
 	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
 	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")
 
@@ -165,7 +184,8 @@ extern const char *const drop_sources[DROP_COUNT];
 struct counter_totals {
 	uint64_t counters[COUNTER_COUNT];
 	uint64_t drops[DROP_COUNT];
-	uint64_t held; /* packets inside berthd now: handed over, or waiting for a neighbour */
+	uint64_t
+		held; /* packets inside berthd now: handed over, or waiting (neighbour, fragment) */
 };
 
 /* received + originated. */

@@ -71,7 +71,7 @@ message_identity_unpack(const struct message_identity *from, bool choose, struct
 
 	if (bits < 0 || from->local_length > bits || from->connected > 1 || from->zone >= ZONES_MAX)
 		return -EINVAL;
-	if (from->proto != PROTO_TCP && from->proto != PROTO_UDP)
+	if (!proto_has_ports(from->proto))
 		return -EINVAL;
 	if (!bytes_are_zero(from->local, (unsigned)bits / 8, 16) ||
 	    !bytes_are_zero(from->remote, from->connected ? (unsigned)bits / 8 : 0, 16))

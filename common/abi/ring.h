@@ -42,6 +42,8 @@ enum record_flag {
 	RECORD_ICMP_ERROR = 1u << 2, /* an ICMP error about `flow`, not a packet of it */
 	RECORD_NEW_FLOW = 1u << 3,   /* first packet of its flow */
 	RECORD_LOCAL = 1u << 4,      /* sent by an application of this machine */
+	RECORD_FRAGMENT = 1u << 5,   /* a fragment; no checksum of its transport was verified */
+	RECORD_LATER = 1u << 6, /* not the first one: l4_offset and payload_offset are its data's */
 };
 
 /* Head of each record, followed by `packet_bytes` of one IP packet, then padding of

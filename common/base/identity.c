@@ -167,7 +167,7 @@ identity_read(char *text, struct identity *id)
 	*slash = '\0';
 	id->proto = proto_parse(text);
 	if (id->proto == 0)
-		return "protocol is neither tcp nor udp";
+		return "protocol is none of tcp, udp, sctp and udplite";
 	wrong = address_read(slash + 1, &id->local, &end);
 	if (wrong != NULL)
 		return wrong;
@@ -261,7 +261,11 @@ proto_parse(const char *text)
 {
 	if (strcasecmp(text, "tcp") == 0)
 		return PROTO_TCP;
-	return strcasecmp(text, "udp") == 0 ? PROTO_UDP : 0;
+	if (strcasecmp(text, "udp") == 0)
+		return PROTO_UDP;
+	if (strcasecmp(text, "sctp") == 0)
+		return PROTO_SCTP;
+	return strcasecmp(text, "udplite") == 0 ? PROTO_UDPLITE : 0;
 }
 
 const char *
@@ -272,6 +276,10 @@ proto_name(uint8_t proto, char text[16])
 		return "tcp";
 	case PROTO_UDP:
 		return "udp";
+	case PROTO_SCTP:
+		return "sctp";
+	case PROTO_UDPLITE:
+		return "udplite";
 	case PROTO_ICMP:
 		return "icmp";
 	case PROTO_ICMPV6:

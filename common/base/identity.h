@@ -25,7 +25,7 @@ struct identity {
 	uint16_t port_last;    /* >= port_first; 1..65535 means any port */
 	uint16_t remote_port;  /* only with `connected`; 1..65535 */
 	uint16_t zone;         /* 0..ZONES_MAX-1 */
-	uint8_t proto;         /* PROTO_TCP or PROTO_UDP */
+	uint8_t proto;         /* one that proto_has_ports() */
 	bool connected;
 };
 
@@ -47,9 +47,17 @@ int identity_parse(const char *text, struct identity *out, const char **why);
  * added, which it does not read. Returns `text`. */
 const char *identity_format(const struct identity *identity, char text[IDENTITY_TEXT_BYTES]);
 
-/* Reads "tcp" or "udp" in any case; 0 when it is neither. */
+/* Whether sockets of the protocol have ports, and so can be bound. */
+static inline bool
+proto_has_ports(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
+	       proto == PROTO_UDPLITE;
+}
+
+/* Reads "tcp", "udp", "sctp" or "udplite" in any case; 0 when it is none of them. */
 uint8_t proto_parse(const char *text);
-/* "tcp", "udp", "icmp", "icmpv6", or "proto-N" (constant or in `text`). */
+/* "tcp", "udp", "sctp", "udplite", "icmp", "icmpv6", or "proto-N" (constant or in `text`). */
 const char *proto_name(uint8_t proto, char text[16]);
 
 /* Name of /etc/services for a port, or "" (never NULL); copied to `name`. Reads files. */

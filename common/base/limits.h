@@ -55,6 +55,12 @@
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8
+
+/* Fragments of one datagram: at the smallest MTU of IPv6 (RFC 8200 5) 65535 bytes come in 54. */
+#define PIECES_MAX 64
+/* What a worker's fragment table may be configured to hold. */
+#define FRAGMENT_DATAGRAMS_MAX (1u << 20)
+#define FRAGMENT_HELD_MAX      (1u << 20)
 /* The same of bytes: more than any sender has a reason for; RFC 8504 5.3 lets hosts set a limit. */
 #define EXT_BYTES_MAX   512
 #define MPLS_LABELS_MAX 8

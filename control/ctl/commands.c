@@ -15,7 +15,8 @@ const struct command commands[] = {
 	  false,
 	  print_flows,
 	  {
-		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT, "only tcp, udp, icmp or icmpv6" },
+		  { "--proto", "PROTO", "proto", ARGUMENT_TEXT,
+		    "only tcp, udp, sctp, udplite, icmp or icmpv6" },
 		  { "--port", "NUMBER", "port", ARGUMENT_NUMBER,
 		    "only those with this transport port at either end" },
 		  { "--address", "ADDRESS", "address", ARGUMENT_TEXT,

@@ -96,7 +96,7 @@ identity_is_valid(const struct identity *i)
 {
 	const uint8_t family = i->local.address.family;
 
-	if (i->proto != PROTO_TCP && i->proto != PROTO_UDP)
+	if (!proto_has_ports(i->proto))
 		return false;
 	if (family != FAMILY_ANY && family != FAMILY_IPV4 && family != FAMILY_IPV6)
 		return false;

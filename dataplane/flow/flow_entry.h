@@ -35,8 +35,7 @@ enum flow_flag {
 	FLOW_REPLIED = 1u << 1,   /* seen in both directions */
 	FLOW_OUTGOING = 1u << 2,  /* the first packet was sent by an application here */
 	FLOW_LOCAL = 1u << 3,     /* both ends are applications here */
-	FLOW_ENCLOSED = 1u << 4,  /* came by a tunnel or PPPoE, into which nothing is sent */
-	FLOW_MODE_0 = 1u << 5,    /* this one and the next: how it is tracked */
+	FLOW_MODE_0 = 1u << 4,    /* this one and the next: how it is tracked */
 };
 #define FLOW_FLAGS_MASK 0xffu
 
@@ -71,7 +70,7 @@ struct flow_detail {
 	_Atomic uint32_t binding[2]; /* per side, as port[]; 0: none */
 	_Atomic uint32_t epoch;      /* of the bindings that port[] was decided under */
 	_Atomic uint32_t first_ms;
-	_Atomic uint16_t link; /* index of the link a packet came by lately; LINK_NONE: none yet */
+	_Atomic uint16_t link; /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	uint8_t peer_mac[6];   /* who sent us that packet; control does not read it */
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");

@@ -10,19 +10,22 @@
 #include "common/base/wire.h"
 #include "dataplane/parse/walk.h"
 
-/* The fields of the first line behind the key, in their order, for stores of whole words. */
-struct packet_tail {
-	uint16_t vlan, l3_offset, l3_bytes, l4_offset;
-	uint16_t payload_offset;
-	uint8_t kind, facts, ttl, tcp_flags;
-	uint16_t tcp_window;
-	uint32_t tcp_seq, tcp_ack;
+/* The first line behind the key, as three words that are stored whole: composing them in registers
+ * spares loads that would have to wait for narrower stores. */
+struct tail {
+	uint64_t offsets; /* vlan, l3_offset, l3_bytes, l4_offset */
+	uint64_t facts;   /* payload_offset, kind, facts, ttl, tcp_flags, tcp_window */
+	uint64_t numbers; /* tcp_seq, tcp_ack */
 };
-static_assert(sizeof(struct flow_key) + sizeof(struct packet_tail) == CACHE_LINE, "the rest");
-static_assert(offsetof(struct packet, vlan) == sizeof(struct flow_key), "in order");
-static_assert(offsetof(struct packet, tcp_ack) ==
-		      sizeof(struct flow_key) + offsetof(struct packet_tail, tcp_ack),
+#define AT(field, base) ((offsetof(struct packet, field) - offsetof(struct packet, base)) * 8)
+static_assert(offsetof(struct packet, vlan) == sizeof(struct flow_key) &&
+		      offsetof(struct packet, payload_offset) == sizeof(struct flow_key) + 8 &&
+		      offsetof(struct packet, tcp_seq) == sizeof(struct flow_key) + 16 &&
+		      AT(tcp_ack, tcp_seq) == 32,
 	      "in order");
+
+/* Each of these is worth its copies: flags and offsets are constants in some. */
+#define glance_inline static inline __attribute__((always_inline))
 
 static inline uint64_t
 word_load(const void *p)
@@ -31,6 +34,12 @@ word_load(const void *p)
 
 	memcpy(&v, p, sizeof(v));
 	return v;
+}
+
+static inline void
+word_store(void *p, uint64_t v)
+{
+	memcpy(p, &v, sizeof(v));
 }
 
 /* Whether the transport's sum over `bytes` is right. */
@@ -45,8 +54,8 @@ transport_sum_right(const uint8_t *ip, const uint8_t *l4, uint8_t proto, uint32_
 #define OPTIONS_TIMESTAMP_BYTES 12
 #define OPTIONS_TIMESTAMP_FIRST 0x0101080au
 
-static inline bool
-options_glance(const uint8_t *tcp, uint32_t header, struct packet *p, struct packet_tail *t)
+glance_inline bool
+options_glance(const uint8_t *tcp, uint32_t header, struct packet *p)
 {
 	if (header != TCP_BYTES + OPTIONS_TIMESTAMP_BYTES ||
 	    be32_load(tcp + TCP_BYTES) != OPTIONS_TIMESTAMP_FIRST)
@@ -54,156 +63,180 @@ options_glance(const uint8_t *tcp, uint32_t header, struct packet *p, struct pac
 	p->more.tcp = (struct packet_tcp){ .timestamp = be32_load(tcp + TCP_BYTES + 4),
 					   .timestamp_echo = be32_load(tcp + TCP_BYTES + 8),
 					   .known = TCP_HAS_TIMESTAMP };
-	t->facts |= PACKET_TCP_OPTIONS;
 	return true;
 }
 
-static inline bool
-tcp_glance(const uint8_t *ip, const uint8_t *tcp, uint32_t room, unsigned flags, struct packet *p,
-	   struct packet_tail *t)
+glance_inline bool
+tcp_glance(const uint8_t *ip, const uint8_t *tcp, uint32_t l4_offset, uint32_t room, unsigned flags,
+	   struct packet *p, struct tail *t)
 {
-	uint32_t header;
+	const uint64_t numbers = __builtin_bswap64(word_load(tcp + 4));
+	const uint32_t last = be32_load(tcp + 12); /* data offset, flags, window */
+	const uint32_t header = last >> 28 << 2;
+	const uint8_t tcp_flags = (uint8_t)(last >> 16);
 
-	if (room < TCP_BYTES)
+	if (!walk_tcp_flags_valid(tcp_flags))
 		return false;
-	header = (tcp[12] >> 4) * 4u;
-	if (header < TCP_BYTES || header > room || !walk_tcp_flags_valid(tcp[13]))
-		return false;
-	if (header != TCP_BYTES && !options_glance(tcp, header, p, t))
-		return false;
-	t->payload_offset = (uint16_t)(t->l4_offset + header);
-	t->tcp_flags = tcp[13];
-	t->tcp_window = be16_load(tcp + 14);
-	t->tcp_seq = be32_load(tcp + 4);
-	t->tcp_ack = be32_load(tcp + 8);
+	if (header != TCP_BYTES) {
+		if (header > room || !options_glance(tcp, header, p))
+			return false;
+		t->facts |= (uint64_t)PACKET_TCP_OPTIONS << AT(facts, payload_offset);
+	}
+	t->facts |= (l4_offset + header) |
+		    (uint64_t)(last & 0xff0000u) << (AT(tcp_flags, payload_offset) - 16) |
+		    (uint64_t)last << AT(tcp_window, payload_offset);
+	t->numbers = numbers >> 32 | numbers << 32;
 	return !walk_l4_checksum_due(flags) || transport_sum_right(ip, tcp, PROTO_TCP, room);
 }
 
 /* A checksum of 0 means something else in each family, and a tunnel is looked into: both walk. */
-static inline bool
-udp_glance(const uint8_t *ip, const uint8_t *udp, uint32_t room, unsigned flags,
-	   struct packet_tail *t)
+glance_inline bool
+udp_glance(const uint8_t *ip, const uint8_t *udp, uint32_t l4_offset, uint32_t room, unsigned flags,
+	   struct tail *t)
 {
-	uint32_t bytes;
+	const uint32_t bytes = be16_load(udp + 4);
 
-	if (room < UDP_BYTES)
-		return false;
-	bytes = be16_load(udp + 4);
 	if (bytes < UDP_BYTES || bytes > room || be16_load(udp + 6) == 0)
 		return false;
 	if ((flags & PARSE_TUNNELS) && tunnel_of_port(flags, be16_load(udp + 2)) != TUNNEL_NONE)
 		return false;
-	t->payload_offset = (uint16_t)(t->l4_offset + UDP_BYTES);
-	t->tcp_flags = 0;
-	t->tcp_window = 0;
-	t->tcp_seq = 0;
-	t->tcp_ack = 0;
+	t->facts |= l4_offset + UDP_BYTES;
+	t->numbers = 0;
 	return !walk_l4_checksum_due(flags) || transport_sum_right(ip, udp, PROTO_UDP, bytes);
 }
 
-/* The transport at `l4`, with room for at least 8 bytes to be read; t->l4_offset is filled. */
-static inline bool
-transport_glance(const uint8_t *ip, const uint8_t *l4, uint8_t proto, uint32_t room, unsigned flags,
-		 struct packet *p, struct packet_tail *t)
+/* Whether one of the two ports is 0: only a zero half borrows while its own top bit is clear. */
+glance_inline bool
+has_zero_half(uint32_t ports)
 {
-	const uint32_t ports = be32_load(l4);
+	return (ports - 0x00010001u) & ~ports & 0x80008000u;
+}
 
-	if (ports >> 16 == 0 || (ports & UINT16_MAX) == 0)
+/* The transport of `room` bytes by its length field, at l4_offset of the frame: writes the ports'
+ * word of the key and the tail. `t` has offsets and facts but for the transport's. */
+glance_inline bool
+transport_glance(const uint8_t *frame, uint32_t l3_offset, uint32_t l4_offset, uint8_t family,
+		 uint8_t proto, uint32_t room, unsigned flags, struct packet *p, struct tail *t)
+{
+	const uint8_t *l4 = frame + l4_offset;
+	const uint32_t ports = be32_load(l4);
+	bool known;
+
+	if (has_zero_half(ports))
 		return false;
-	p->key.port[0] = (uint16_t)(ports >> 16);
-	p->key.port[1] = (uint16_t)ports;
-	t->kind = PACKET_TRANSPORT;
+	word_store(&p->key, family | (uint64_t)proto << AT(key.proto, key) |
+				    (uint64_t)(ports >> 16 | ports << 16) << AT(key.port, key));
+	t->facts |= (uint64_t)PACKET_TRANSPORT << AT(kind, payload_offset);
 	if (proto == PROTO_TCP)
-		return tcp_glance(ip, l4, room, flags, p, t);
-	return proto == PROTO_UDP && udp_glance(ip, l4, room, flags, t);
+		known = room >= TCP_BYTES &&
+			tcp_glance(frame + l3_offset, l4, l4_offset, room, flags, p, t);
+	else
+		known = proto == PROTO_UDP &&
+			udp_glance(frame + l3_offset, l4, l4_offset, room, flags, t);
+	word_store(&p->vlan, t->offsets);
+	word_store(&p->payload_offset, t->facts);
+	word_store(&p->tcp_seq, t->numbers);
+	return known;
+}
+
+glance_inline uint64_t
+offsets_word(uint32_t vlan, uint32_t l3_offset, uint32_t l3_bytes, uint32_t l4_offset)
+{
+	return vlan | l3_offset << AT(l3_offset, vlan) |
+	       (uint64_t)(l3_bytes | l4_offset << 16) << AT(l3_bytes, vlan);
 }
 
 /* Of the first 8 bytes of an IPv4 header: version, header length, more-fragments, offset. */
-#define IPV4_GLANCE_MASK 0xff3f0000000000ffull
-#define IPV4_GLANCE_WANT 0x0000000000000045ull
+#define IPV4_GLANCE_MASK  0xff3f0000000000ffull
+#define IPV4_GLANCE_WANT  0x0000000000000045ull
 
-static inline bool
-ipv4_glance(const uint8_t *frame, uint32_t end, unsigned flags, struct packet *p,
-	    struct packet_tail *t)
+#define GLANCE_IPV4_BYTES (IPV4_BYTES + UDP_BYTES)
+
+/* `facts` and `vlan` are the tag's. GLANCE_IPV4_BYTES are there. */
+glance_inline bool
+ipv4_glance(const uint8_t *frame, uint32_t l3_offset, uint32_t end, unsigned flags, uint32_t vlan,
+	    unsigned facts, struct packet *p)
 {
-	const uint8_t *ip = frame + t->l3_offset;
+	const uint8_t *ip = frame + l3_offset;
 	const uint64_t first = word_load(ip), second = word_load(ip + 8);
 	const uint32_t total = be16_load(ip + 2), source = (uint32_t)(second >> 32);
 	const uint32_t destination = le32_load(ip + 16);
+	struct tail t = { .facts = (uint64_t)facts << AT(facts, payload_offset) |
+				   (uint64_t)(uint8_t)second << AT(ttl, payload_offset) };
 
 	if ((first & IPV4_GLANCE_MASK) != IPV4_GLANCE_WANT)
 		return false;
-	if (total > end - t->l3_offset || total < IPV4_BYTES + UDP_BYTES)
+	/* Below the least, it wraps. */
+	if (total - GLANCE_IPV4_BYTES > end - l3_offset - GLANCE_IPV4_BYTES)
 		return false;
 	if (!walk_ipv4_source_valid((uint8_t)source) || source == destination)
 		return false;
 	if (walk_l3_checksum_due(flags) && checksum_fold(checksum_add(ip, IPV4_BYTES, 0)) != 0)
 		return false;
-	p->key.family = FAMILY_IPV4;
-	p->key.proto = ip[9];
-	p->key.zone = 0;
-	memset(p->key.addr, 0, sizeof(p->key.addr));
-	memcpy(p->key.addr[0], &source, sizeof(source));
-	memcpy(p->key.addr[1], &destination, sizeof(destination));
-	t->l3_bytes = (uint16_t)total;
-	t->l4_offset = (uint16_t)(t->l3_offset + IPV4_BYTES);
-	t->ttl = ip[8];
-	return transport_glance(ip, ip + IPV4_BYTES, ip[9], total - IPV4_BYTES, flags, p, t);
+	word_store(p->key.addr[0], source);
+	word_store(p->key.addr[0] + 8, 0);
+	word_store(p->key.addr[1], destination);
+	word_store(p->key.addr[1] + 8, 0);
+	t.offsets = offsets_word(vlan, l3_offset, total, l3_offset + IPV4_BYTES);
+	return transport_glance(frame, l3_offset, l3_offset + IPV4_BYTES, FAMILY_IPV4, ip[9],
+				total - IPV4_BYTES, flags, p, &t);
 }
 
 /* Sources that begin with a zero byte are rare and many of them wrong: they walk. */
-static inline bool
-ipv6_glance(const uint8_t *frame, uint32_t end, unsigned flags, struct packet *p,
-	    struct packet_tail *t)
+glance_inline bool
+ipv6_glance(const uint8_t *frame, uint32_t l3_offset, uint32_t end, unsigned flags, uint32_t vlan,
+	    unsigned facts, struct packet *p)
 {
-	const uint8_t *ip = frame + t->l3_offset;
+	const uint8_t *ip = frame + l3_offset;
+	const uint64_t words[4] = { word_load(ip + 8), word_load(ip + 16), word_load(ip + 24),
+				    word_load(ip + 32) };
 	const uint32_t room = be16_load(ip + 4);
+	struct tail t = { .facts = (uint64_t)facts << AT(facts, payload_offset) |
+				   (uint64_t)ip[7] << AT(ttl, payload_offset) };
 
-	if (ip[0] >> 4 != 6 || room < UDP_BYTES || end - t->l3_offset < IPV6_BYTES + room)
+	if (ip[0] >> 4 != 6 || room < UDP_BYTES || end - l3_offset < IPV6_BYTES + room)
 		return false;
-	if (ip[8] == 0 || ip[8] == 0xff || memcmp(ip + 8, ip + 24, 16) == 0)
+	if ((uint8_t)(ip[8] - 1) >= 0xfe || ((words[0] ^ words[2]) | (words[1] ^ words[3])) == 0)
 		return false;
-	p->key.family = FAMILY_IPV6;
-	p->key.proto = ip[6];
-	p->key.zone = 0;
-	memcpy(p->key.addr, ip + 8, sizeof(p->key.addr));
-	t->l3_bytes = (uint16_t)(IPV6_BYTES + room);
-	t->l4_offset = (uint16_t)(t->l3_offset + IPV6_BYTES);
-	t->ttl = ip[7];
-	return transport_glance(ip, ip + IPV6_BYTES, ip[6], room, flags, p, t);
+	word_store(p->key.addr[0], words[0]);
+	word_store(p->key.addr[0] + 8, words[1]);
+	word_store(p->key.addr[1], words[2]);
+	word_store(p->key.addr[1] + 8, words[3]);
+	t.offsets = offsets_word(vlan, l3_offset, IPV6_BYTES + room, l3_offset + IPV6_BYTES);
+	return transport_glance(frame, l3_offset, l3_offset + IPV6_BYTES, FAMILY_IPV6, ip[6], room,
+				flags, p, &t);
 }
 
-/* The shortest frame that is looked at here: a tagged one of IPv6 and UDP. */
-#define GLANCE_BYTES (ETHERNET_BYTES + VLAN_TAG_BYTES + IPV4_BYTES + UDP_BYTES)
+/* The shortest frame that is looked at here: a tagged one of IPv4 and UDP. */
+#define GLANCE_BYTES (ETHERNET_BYTES + VLAN_TAG_BYTES + GLANCE_IPV4_BYTES)
 
-static inline bool
+glance_inline bool
 frame_glance(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_tci,
 	     struct packet *p)
 {
-	struct packet_tail t = { .l3_offset = ETHERNET_BYTES };
+	uint32_t vlan = 0, l3_offset = ETHERNET_BYTES;
+	unsigned facts = 0;
 	uint16_t type;
-	bool known;
 
 	if (bytes < GLANCE_BYTES || bytes > UINT16_MAX)
 		return false;
 	type = be16_load(frame + ETHERNET_BYTES - 2);
+	/* The commonest shape by itself: its offsets are constants. */
+	if (type == ETHERTYPE_NUM_IPV4 && (flags & PARSE_VLAN_STRIPPED) == 0)
+		return ipv4_glance(frame, ETHERNET_BYTES, bytes, flags, 0, 0, p);
 	if (flags & PARSE_VLAN_STRIPPED) {
-		t.vlan = vlan_tci & VLAN_ID_MASK;
-		t.facts = PACKET_TAGGED;
+		vlan = vlan_tci & VLAN_ID_MASK;
+		facts = PACKET_TAGGED;
 	} else if (type == ETHERTYPE_NUM_VLAN) {
-		t.vlan = be16_load(frame + ETHERNET_BYTES) & VLAN_ID_MASK;
-		t.facts = PACKET_TAGGED;
-		t.l3_offset = ETHERNET_BYTES + VLAN_TAG_BYTES;
+		vlan = be16_load(frame + ETHERNET_BYTES) & VLAN_ID_MASK;
+		facts = PACKET_TAGGED;
+		l3_offset = ETHERNET_BYTES + VLAN_TAG_BYTES;
 		type = be16_load(frame + ETHERNET_BYTES + 2);
 	}
 	if (type == ETHERTYPE_NUM_IPV4)
-		known = ipv4_glance(frame, bytes, flags, p, &t);
-	else if (type == ETHERTYPE_NUM_IPV6 && bytes >= t.l3_offset + IPV6_BYTES + UDP_BYTES)
-		known = ipv6_glance(frame, bytes, flags, p, &t);
-	else
-		return false;
-	memcpy(&p->vlan, &t, sizeof(t));
-	return known;
+		return ipv4_glance(frame, l3_offset, bytes, flags, vlan, facts, p);
+	return type == ETHERTYPE_NUM_IPV6 && bytes >= l3_offset + IPV6_BYTES + UDP_BYTES &&
+	       ipv6_glance(frame, l3_offset, bytes, flags, vlan, facts, p);
 }
 
 enum drop_reason
@@ -215,14 +248,25 @@ parse_frame(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_
 	return walk_frame(frame, bytes, flags, vlan_tci, out);
 }
 
+/* Of a device that verifies checksums and leaves tags where they are. */
+#define FLAGS_VOUCHED (PARSE_L3_CHECKSUM_GOOD | PARSE_L4_CHECKSUM_GOOD)
+
 void
 parse_burst(const struct parse_view *views, unsigned n, struct packet *packets, uint8_t *reasons)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct parse_view *v = &views[i];
+		bool known;
 
 		reasons[i] = DROP_NONE;
-		if (!frame_glance(v->frame, v->bytes, v->flags, v->vlan_tci, &packets[i]))
+		/* The same call twice: with flags that the compiler knows it is a quarter shorter.
+		 */
+		if (v->flags == FLAGS_VOUCHED)
+			known = frame_glance(v->frame, v->bytes, FLAGS_VOUCHED, 0, &packets[i]);
+		else
+			known = frame_glance(v->frame, v->bytes, v->flags, v->vlan_tci,
+					     &packets[i]);
+		if (!known)
 			reasons[i] = (uint8_t)walk_frame(v->frame, v->bytes, v->flags, v->vlan_tci,
 							 &packets[i]);
 	}

@@ -257,6 +257,12 @@ tcp_packet(struct track_line *line, uint8_t *state, const struct track_step *ste
 	struct tcp_line *t = (struct tcp_line *)line;
 	const struct tcp_segment s = tcp_segment_read(t, step);
 
+	/* A fragment does not tell how long the segment is: from here on the numbers are a guess.
+	 */
+	if ((step->packet->facts & PACKET_FRAGMENT) != 0 && *state != TCP_NONE) {
+		t->side[0].flags |= TCP_SIDE_LIBERAL;
+		t->side[1].flags |= TCP_SIDE_LIBERAL;
+	}
 	switch (s.kind) {
 	case TCP_SYN:
 		return syn(t, state, &s, step->packet);

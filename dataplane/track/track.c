@@ -142,7 +142,10 @@ track_packet(struct flow_entry *e, struct flow_detail *d, struct track_line *lin
 	const uint8_t before = f.state;
 	bool refresh, reply;
 
-	*verdict = track_judge(&f, p, frame, direction, now_ms);
+	/* A later fragment belongs where its first one does. */
+	*verdict = TRACK_UNTRACKED;
+	if (p->kind != PACKET_LATER_FRAGMENT)
+		*verdict = track_judge(&f, p, frame, direction, now_ms);
 	reply = direction != f.origin;
 	refresh = flow_word_packets(word, reply) == 0 || pause_ms >= PAUSE_MS;
 	if (*verdict != TRACK_INVALID)

@@ -30,8 +30,6 @@ packet_admit(const struct worker *w, const struct rx_queue *q, const uint8_t *fr
 	*link = q->link_by_vlan[p->vlan];
 	if (*link == LINK_NONE)
 		return DROP_VLAN_UNKNOWN;
-	if (p->facts & PACKET_FRAGMENT)
-		return DROP_FRAGMENT;
 	p->key.zone = w->dp->options.links.links[*link].zone;
 	return p->facts & PACKET_TUNNEL ? tunnel_admit(w, q->nic, frame, p) : DROP_NONE;
 }

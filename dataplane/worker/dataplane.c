@@ -28,13 +28,16 @@ say(const char *what, int error)
 static uint32_t
 buffers_needed(const struct dataplane_options *o)
 {
-	uint32_t n = o->workers * (BUFFERS_PER_WORKER + (o->workers - 1u) * HANDOVER_SLOTS);
+	uint32_t n = o->workers * (BUFFERS_PER_WORKER + o->fragments.held_packets +
+				   (o->workers - 1u) * HANDOVER_SLOTS);
 
 	if (o->buffers != 0)
 		return o->buffers;
 	for (uint16_t i = 0; i < o->nics_count; i++)
 		n += o->nics[i].queues * (uint32_t)o->nics[i].rx_descriptors +
 		     o->workers * (uint32_t)o->nics[i].tx_descriptors;
+	if (o->kernel_device[0] != '\0')
+		n += o->workers * ((uint32_t)o->nics[0].rx_descriptors + o->nics[0].tx_descriptors);
 	return n;
 }
 
@@ -144,7 +147,22 @@ worker_destroy(struct worker *w)
 	if (w->tracks != NULL)
 		flow_memory_unmap(w->tracks, flow_slots(w->flows) * sizeof(*w->tracks));
 	flow_table_destroy(w->flows);
+	fragment_table_destroy(w->fragments);
 	rte_free(w);
+}
+
+static int
+make_fragments(struct worker *w)
+{
+	const struct fragment_options *o = &w->dp->options.fragments;
+	const int error = fragment_table_create(o, &w->dp->secret, &w->fragments);
+
+	if (error != 0)
+		fprintf(stderr,
+			"berthd: no memory for %u datagrams in fragments (%" PRIu64
+			" KiB per worker): %s; lower fragments.datagrams\n",
+			o->datagrams, fragment_table_bytes(o) >> 10, strerror(-error));
+	return error;
 }
 
 static int
@@ -177,7 +195,11 @@ make_worker(struct dataplane *dp, uint16_t id)
 			"berthd: no memory for a flow table of %u entries (%" PRIu64
 			" MiB per worker): %s; lower flows.capacity\n",
 			table.capacity, flow_table_bytes(table.capacity) >> 20, strerror(-error));
-	return error == 0 ? tracks_create(w, socket) : error;
+	if (error != 0)
+		return error;
+	const int untracked = tracks_create(w, socket);
+
+	return untracked != 0 ? untracked : make_fragments(w);
 }
 
 /* Gives each worker its queues: queue w of each nic, as far as there are so many. */

@@ -206,11 +206,29 @@ flows_open(struct worker *w, const struct packet *packet, const uint8_t *frame,
 
 	if (reason == DROP_NONE)
 		reason = admit(w, packet, frame, key, direction, hash);
-	if (reason != DROP_NONE)
-		return reason;
-	return open_entry(w, key, hash, direction, !direction, &to,
-			  packet->facts & (PACKET_TUNNEL | PACKET_PPPOE) ? FLOW_ENCLOSED : 0,
-			  index);
+	if (reason == DROP_NONE)
+		reason = open_entry(w, key, hash, direction, !direction, &to, 0, index);
+	if (reason == DROP_NONE && packet->facts & (PACKET_TUNNEL | PACKET_PPPOE))
+		atomic_store_explicit(&flow_detail_at(w->flows, *index)->link, LINK_ENCLOSED,
+				      memory_order_relaxed);
+	return reason;
+}
+
+enum drop_reason
+flows_follow(struct worker *w, const struct packet *packet, const struct flow_key *key,
+	     uint64_t hash, uint32_t *index)
+{
+	const uint32_t found = flow_lookup(w->flows, key, hash);
+	struct bind_result to;
+	enum drop_reason reason;
+
+	if (found != FLOW_NONE) {
+		*index = found;
+		return DROP_NONE;
+	}
+	/* Where the first one was refused, this one is, for the same reason. */
+	reason = bind_packet(w, packet, hash, &to);
+	return reason != DROP_NONE ? reason : DROP_FRAGMENT_NO_FLOW;
 }
 
 /* Whether a port belongs to the application that sends. */

@@ -70,26 +70,14 @@ handover_flush(struct worker *w)
 		flush_one(w, to);
 }
 
-/* Appends a packet to the burst from the note that it carries. */
-static void
-burst_take(struct burst *b, struct rte_mbuf *m)
-{
-	const struct buffer_note *note = buffer_note(m);
-
-	b->mbufs[b->n] = m;
-	packet_assign(&b->packets[b->n], &note->packet);
-	b->links[b->n] = note->link;
-	b->apps[b->n] = note->app;
-	b->n++;
-}
-
 /* Works through what one other worker passed on. All notes are read before any buffer moves on. */
 static void
 take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 {
-	struct rte_mbuf *sends[BURST_MAX];
+	struct rte_mbuf *sends[BURST_MAX], *fragments[BURST_MAX];
 	struct burst *b = &w->burst;
 	unsigned sends_count = 0;
+	uint16_t fragments_count = 0;
 
 	profile_mark(w, STAGE_LOOP);
 	b->n = 0;
@@ -100,6 +88,8 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 			tx_put(&w->tx[note->nic], mbufs[i], note->tx_class);
 		else if (note->kind == HANDOVER_SEND)
 			sends[sends_count++] = mbufs[i];
+		else if (note->kind == HANDOVER_FRAGMENT)
+			fragments[fragments_count++] = mbufs[i];
 		else
 			burst_take(b, mbufs[i]);
 	}
@@ -112,6 +102,8 @@ take_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n)
 		burst_take(b, sends[i]);
 	burst_keys(b, &w->dp->secret);
 	outbound_flow(w, b);
+	if (fragments_count > 0)
+		fragments_take(w, fragments, fragments_count);
 }
 
 uint16_t
@@ -156,5 +148,6 @@ handover_drain(struct dataplane *dp)
 			worker_drop(w, w->held[i].mbuf, DROP_SHUTDOWN);
 		}
 		w->held_count = 0;
+		fragments_drain(w);
 	}
 }

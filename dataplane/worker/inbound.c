@@ -20,7 +20,6 @@ kernel_takes(enum drop_reason reason)
 	case DROP_PPPOE_PROTOCOL:
 	case DROP_TUNNEL_UNKNOWN:
 	case DROP_VLAN_UNKNOWN:
-	case DROP_FRAGMENT:
 	case DROP_PROTOCOL_UNKNOWN:
 	case DROP_ICMP_UNRELATED:
 	case DROP_ICMP_UNHANDLED:
@@ -56,6 +55,9 @@ reject(struct worker *w, const struct rte_mbuf *m, const struct packet *p, uint1
 	struct rte_mbuf *answer;
 	int bytes;
 
+	/* RFC 1122 3.2.2: only the first fragment is answered. */
+	if (p->kind == PACKET_LATER_FRAGMENT)
+		return DROP_PORT_CLOSED;
 	if (!reject_limit_take(&w->reject_limit, w->now_ms))
 		return DROP_REJECT_LIMITED;
 	answer = rte_pktmbuf_alloc(w->dp->pool);
@@ -278,6 +280,14 @@ respond(struct worker *w, struct burst *b)
 	b->n = kept;
 }
 
+static uint16_t
+fragment_flags(const struct packet *p)
+{
+	if (!(p->facts & PACKET_FRAGMENT))
+		return 0;
+	return p->kind == PACKET_LATER_FRAGMENT ? RECORD_FRAGMENT | RECORD_LATER : RECORD_FRAGMENT;
+}
+
 /* Finds the flow of packet i, or opens one. */
 static enum drop_reason
 find_flow(struct worker *w, struct burst *b, uint16_t i, port_ref *port)
@@ -286,14 +296,19 @@ find_flow(struct worker *w, struct burst *b, uint16_t i, port_ref *port)
 	const bool error = p->kind == PACKET_ICMP_ERROR;
 	enum drop_reason reason = DROP_NONE;
 
-	b->record_flags[i] = error ? RECORD_ICMP_ERROR : 0;
+	b->record_flags[i] = error ? RECORD_ICMP_ERROR : fragment_flags(p);
 	/* flows_open() finds what an earlier packet of this burst opened after the lookup. */
 	if (b->flows[i] == FLOW_NONE) {
 		if (error)
 			return DROP_ICMP_UNRELATED;
-		reason = flows_open(w, p, rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *),
-				    &b->keys[i], b->direction[i], b->hashes[i], &b->flows[i]);
-		b->record_flags[i] |= RECORD_NEW_FLOW;
+		if (p->kind == PACKET_LATER_FRAGMENT) {
+			reason = flows_follow(w, p, &b->keys[i], b->hashes[i], &b->flows[i]);
+		} else {
+			reason = flows_open(w, p, rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *),
+					    &b->keys[i], b->direction[i], b->hashes[i],
+					    &b->flows[i]);
+			b->record_flags[i] |= RECORD_NEW_FLOW;
+		}
 	}
 	if (reason == DROP_NONE)
 		reason = flows_destination(w, b->flows[i], !b->direction[i], p, b->hashes[i], port);
@@ -380,8 +395,9 @@ forward(struct worker *w, struct burst *b)
 uint16_t
 inbound_poll(struct worker *w, const struct rx_queue *q)
 {
+	struct rte_mbuf *fragments[BURST_MAX];
 	struct burst *b = &w->burst;
-	uint16_t received;
+	uint16_t received, fragments_count;
 
 	profile_mark(w, STAGE_LOOP);
 	received = rx_burst(q, b->mbufs);
@@ -395,6 +411,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 		return received;
 	}
 	inbound_parse(w, q, b);
+	fragments_count = fragments_divert(w, b, fragments);
 	profile_mark(w, STAGE_PARSE);
 	respond(w, b);
 	profile_mark(w, STAGE_RESPOND);
@@ -402,5 +419,7 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	handover_foreign(w, b, HANDOVER_INBOUND);
 	profile_mark(w, STAGE_KEY);
 	inbound_flow(w, b);
+	if (fragments_count > 0)
+		fragments_take(w, fragments, fragments_count);
 	return received;
 }

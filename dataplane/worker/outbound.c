@@ -21,9 +21,13 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 	}
 	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
 	rte_memcpy(ip, shared, head->packet_bytes);
-	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE ||
-	    (p->facts & PACKET_FRAGMENT)) {
+	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE) {
 		worker_drop(w, m, DROP_TX_MALFORMED);
+		return NULL;
+	}
+	/* A later one has no ports by which to tell whose it is. */
+	if (p->facts & PACKET_FRAGMENT) {
+		worker_drop(w, m, DROP_FRAGMENT);
 		return NULL;
 	}
 	/* Only transports with ports have a source socket that somebody can own. */
@@ -64,12 +68,6 @@ take_sends(struct worker *w, struct dp_app *app, struct burst *b)
 	return taken;
 }
 
-static unsigned
-flow_flags(const struct worker *w, uint32_t index)
-{
-	return flow_entry_flags(flow_entry_at(w->flows, index));
-}
-
 /* Sends packet i the way its flow came, or finds the way. */
 static void
 send_out(struct worker *w, const struct burst *b, uint16_t i)
@@ -79,7 +77,7 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 	const struct flow_key *key = &b->packets[i].key;
 	struct address destination = { .family = key->family };
 
-	if (flow_flags(w, b->flows[i]) & FLOW_ENCLOSED) {
+	if (link == LINK_ENCLOSED) {
 		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
 		return;
 	}
@@ -138,7 +136,7 @@ outbound_flow(struct worker *w, struct burst *b)
 		count_word(&w->ports[port_ref_id(from)].sent, 1);
 		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
 		b->record_flags[i] = RECORD_LOCAL;
-		if (flow_flags(w, b->flows[i]) & FLOW_LOCAL)
+		if (flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL)
 			send_here(w, b, i);
 		else
 			send_out(w, b, i);

@@ -6,8 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), handover.c (between workers), housekeeping.c (expiry, limbo, adoption of
- * publications). */
+ * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), housekeeping.c
+ * (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -75,6 +75,7 @@ struct worker {
 
 	struct flow_table *flows;
 	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
 
@@ -193,7 +194,8 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
 		port_ref *port);
 /* Tracks and accounts one packet, no ICMP error, and remembers the way back. `frame` is what the
- * packet's offsets count from; `mac` NULL: from an application. DROP_NONE, or why it is refused. */
+ * packet's offsets count from; `mac` NULL: from an application. A later
+ * fragment is accounted only. DROP_NONE, or why it is refused. */
 enum drop_reason
 flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
 	      unsigned direction, uint16_t link, const uint8_t *mac);
@@ -207,6 +209,10 @@ uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, vo
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
+
+/* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
+enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
+			      const struct flow_key *key, uint64_t hash, uint32_t *index);
 
 /* emit.c */
 /* Puts a finished frame on nic's queue of this worker, or hands it to a worker that has one. */
@@ -224,6 +230,17 @@ uint16_t emit_solicits(struct worker *w);
  * counted. */
 bool emit_retag(struct worker *w, struct rte_mbuf **m);
 void emit_flush(struct worker *w);
+
+/* fragments.c: takes the fragments out of the burst. Those whose datagram another worker knows are
+ * handed over; the others, up to BURST_MAX, are put into `own` for fragments_take(), which uses
+ * w->burst. Returns how many. */
+uint16_t fragments_divert(struct worker *w, struct burst *b, struct rte_mbuf **own);
+/* Lets fragments with their notes go on, wait, or drop. */
+void fragments_take(struct worker *w, struct rte_mbuf **mbufs, uint16_t n);
+/* Gives up old datagrams. */
+void fragments_expire(struct worker *w);
+/* Drops what waits, as `shutdown`. The worker has ended. Control. */
+void fragments_drain(struct worker *w);
 
 /* handover.c */
 void handover_put(struct worker *w, uint16_t to, struct rte_mbuf *m);

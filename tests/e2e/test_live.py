@@ -10,6 +10,7 @@
 #       198.51.100.1                            198.51.100.2
 #       2001:db8:5::1                           2001:db8:5::2
 import hashlib
+import json
 import socket
 
 from clients import FAMILIES, IPV4, MEGABYTE, RECORDS, configuration, megabyte, network, url
@@ -88,6 +89,18 @@ def check_closed(daemon, client):
     assert {("tcp", 81), ("udp", 82)} <= knocked, knocked
 
 
+def check_fragments(daemon, client):
+    """What the kernel has to cut arrives whole. In front of af_packet the kernel puts IPv4 together
+    again itself: what is larger than a frame of the ring would come truncated."""
+    sink = Application(daemon, "sink", "--json", "--expect", "2", identities=["udp/*:9000"])
+    for (address, family), size in zip(FAMILIES, (1800, 4000)):
+        with client.socket(family, socket.SOCK_DGRAM) as s:
+            s.connect((address, 9000))
+            s.send(bytes(size))
+    wait_for(lambda: sink.process.poll() is not None, "two datagrams")
+    assert json.loads(sink.stop()) == {"packets": 2, "bytes": 1828 + 4048}
+
+
 def web_flow(daemon, address):
     """The flow of a curl that runs."""
     flows = daemon.ctl("flows", "--proto", "tcp", "--port", "80")["flows"]
@@ -128,6 +141,7 @@ def main():
         check_dig(client)
         check_curl(client)
         check_closed(daemon, client)
+        check_fragments(daemon, client)
         dns = check_death(daemon, client, dns)
         for app in (echo, dns, http):
             assert "answered" in app.stop()

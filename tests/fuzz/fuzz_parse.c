@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_parse.c: any bytes are parsed as frame and as IP packet; what is accepted lies inside, and
- * each answer to it is a packet that the parser accepts in turn.
+/* fuzz_parse.c: any bytes are parsed as frame and as IP packet; what is accepted lies inside, the
+ * fast path says what the walk says, and each answer is a packet that the parser accepts in turn.
  *
- * Input: one byte of enum parse_flag, two of VLAN tag, then the frame. */
+ * Input: two bytes of enum parse_flag, two of VLAN tag, then the frame. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "dataplane/parse/parse.h"
+#include "dataplane/parse/walk.h"
 #include "dataplane/policy/reject.h"
 #include "dataplane/respond/respond.h"
 
-#define INPUT_HEADER_BYTES 3
+#define INPUT_HEADER_BYTES 4
 #define ANSWER_ROOM        72 /* what neighbour_answer() may write behind the Ethernet header */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -30,9 +31,46 @@ exact_copy(const uint8_t *data, size_t bytes, size_t capacity)
 	return copy;
 }
 
+/* What the second line says lies inside too. */
+static void
+facts_check(const struct packet *p)
+{
+	const size_t end = (size_t)p->l3_offset + p->l3_bytes;
+
+	if (p->facts & PACKET_FRAGMENT)
+		panic_unless(p->more.fragment.offset % 8 == 0 &&
+			     p->more.fragment.bytes <= p->l3_bytes &&
+			     (p->kind == PACKET_LATER_FRAGMENT) == (p->more.fragment.offset != 0));
+	if (p->facts & PACKET_TUNNEL)
+		panic_unless(p->more.tunnel.type > TUNNEL_NONE &&
+			     p->more.tunnel.type < TUNNEL_TYPES &&
+			     p->more.tunnel.outer_l3_offset < p->l3_offset);
+	if (p->facts & PACKET_QUOTE)
+		panic_unless(p->more.quote_offset + 28u <= end);
+	if ((p->facts & PACKET_TCP_OPTIONS) && (p->more.tcp.known & TCP_HAS_SACK))
+		panic_unless(p->more.tcp.sack_offset + 8u * p->more.tcp.sack_blocks <=
+			     p->payload_offset);
+	if (p->facts & PACKET_MPLS)
+		panic_unless(p->more.mpls_labels >= 1 && p->more.mpls_labels <= MPLS_LABELS_MAX);
+}
+
+/* Both ways in say the same; of the second line this compares what the fast path may write. */
+static void
+walk_check(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_tci,
+	   enum drop_reason reason, const struct packet *p)
+{
+	struct packet walked;
+
+	panic_unless(walk_frame(frame, bytes, flags, vlan_tci, &walked) == reason);
+	panic_unless(memcmp(&walked, p, offsetof(struct packet, more)) == 0);
+	if (p->facts & PACKET_TCP_OPTIONS)
+		panic_unless(memcmp(&walked.more.tcp, &p->more.tcp, sizeof(p->more.tcp)) == 0);
+}
+
 static void
 offsets_check(const struct packet *p, size_t bytes)
 {
+	facts_check(p);
 	panic_unless(p->l3_offset <= p->l4_offset && p->l4_offset <= p->payload_offset);
 	panic_unless(p->payload_offset <= (size_t)p->l3_offset + p->l3_bytes);
 	panic_unless((size_t)p->l3_offset + p->l3_bytes <= bytes);
@@ -79,7 +117,9 @@ answers_make(const uint8_t *frame, uint32_t bytes, const struct packet *p)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
+	enum drop_reason reason;
 	struct packet p;
+	unsigned flags;
 	uint8_t *copy;
 
 	if (bytes < INPUT_HEADER_BYTES)
@@ -87,9 +127,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	copy = exact_copy(data + INPUT_HEADER_BYTES, bytes - INPUT_HEADER_BYTES,
 			  bytes - INPUT_HEADER_BYTES);
 	bytes -= INPUT_HEADER_BYTES;
-	if (parse_frame(copy, (uint32_t)bytes, data[0], be16_load(data + 1), &p) == DROP_NONE) {
+	flags = be16_load(data);
+	reason = parse_frame(copy, (uint32_t)bytes, flags, be16_load(data + 2), &p);
+	walk_check(copy, (uint32_t)bytes, flags, be16_load(data + 2), reason, &p);
+	if (reason == DROP_NONE) {
 		offsets_check(&p, bytes);
-		answers_make(copy, (uint32_t)bytes, &p);
+		/* The worker answers neither what is enclosed nor parts of datagrams. */
+		if ((p.facts & (PACKET_ENCLOSED | PACKET_FRAGMENT)) == 0)
+			answers_make(copy, (uint32_t)bytes, &p);
 	}
 	if (parse_ip(copy, (uint32_t)bytes, PARSE_CHECKSUM_IGNORE, &p) == DROP_NONE) {
 		offsets_check(&p, bytes);

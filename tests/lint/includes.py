@@ -7,7 +7,7 @@ import sys
 import tree
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
-PURE_STAGES = ("parse", "flow", "track", "bind", "policy", "respond", "port")
+PURE_STAGES = ("parse", "fragment", "flow", "track", "bind", "policy", "respond", "port")
 STAGES = PURE_STAGES + ("rx", "steer", "tx")
 # The types that stages hand to one another: key, parsed packet, flow entry.
 STAGE_TYPES = ("dataplane/flow/flow_key.h", "dataplane/parse/parse.h", "dataplane/flow/flow.h",

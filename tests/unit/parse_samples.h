@@ -2,6 +2,8 @@
 /* parse_samples.h: good frames of every kind, and tables of how to break them. */
 #pragma once
 
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
 #include <stdlib.h>
 
 #include "common/base/address.h"

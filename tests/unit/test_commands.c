@@ -126,7 +126,7 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 		{ "{\"command\":\"ports\",\"command\":\"ports\"}", "usage", true },
 		{ "{\"command\":\"drops\",\"limit\":-1}", "usage", true },
 		{ "{\"command\":\"drops\",\"limit\":\"x\"}", "usage", true },
-		{ "{\"command\":\"flows\",\"proto\":\"sctp\"}", "usage", true },
+		{ "{\"command\":\"flows\",\"proto\":\"dccp\"}", "usage", true },
 		{ "{\"command\":\"flows\",\"proto\":6}", "usage", true },
 		{ "{\"command\":\"flows\",\"port\":65536}", "usage", true },
 		{ "{\"command\":\"flows\",\"address\":\"here\"}", "usage", true },

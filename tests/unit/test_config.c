@@ -111,6 +111,16 @@ static const struct wrong wrongs[] = {
 	{ "nics: wan\n", 1, 7, "nics is \"wan\"; a list" },
 	{ "nics: [wan]\n", 1, 8, "this item of nics is \"wan\"" },
 	{ "nics: []\n", 1, 7, "nics is an empty list" },
+	/* Tunnels. */
+	{ NIC "    tunnels: [{type: vxlan, id: 16777216, zone: 1}]\n", 4, 33,
+	  "0 to 16777215 would be right for vxlan" },
+	{ NIC "    tunnels: [{type: gtpu, zone: 1}]\n", 4, 15, "gtpu has no id; \"id: 5001\"" },
+	{ NIC "    tunnels: [{type: 6in4, id: 1, zone: 1}]\n", 4, 32, "6in4 has no id; leaving" },
+	{ NIC "    tunnels: [{type: l2tp, zone: 1}]\n", 4, 22, "vxlan, geneve, gre" },
+	{ NIC "    tunnels: [{type: gre, id: 1}]\n", 4, 15, "has no zone" },
+	{ NIC "    tunnels: [{type: gre, zone: 1}, {type: gre, zone: 2}]\n", 4, 37,
+	  "this tunnel is given twice" },
+	{ NIC "    sources: all\n", 4, 14, "any or verify would be right" },
 	{ NIC "    addresses: []\n", 4, 16, "nics[].addresses is an empty list" },
 	{ "workers: {cores: []}\n" NICS, 1, 18, "workers.cores is an empty list" },
 	/* Ranges. */
@@ -296,6 +306,8 @@ Test(config, defaults)
 		      eq(int, c.timers, TIMER_PROFILE_RFC)));
 	for (unsigned i = 0; i < TIMER_COUNT; i++)
 		cr_assert(eq(u32, c.timeouts[i], 0));
+	cr_assert(all(eq(u32, c.fragments.timeout_ms, 60000), eq(u32, c.fragments.datagrams, 1024),
+		      eq(u32, c.fragments.held_packets, 512), eq(u32, c.fragments.per_source, 64)));
 	cr_assert(eq(int, c.unmatched, CONFIG_UNMATCHED_DROP));
 	cr_assert(all(eq(u32, c.reject_per_second, 1000), eq(str, c.kernel_interface, "")));
 	cr_assert(eq(str, c.sockets.app_socket, "/run/berth/app.sock"));
@@ -315,13 +327,17 @@ static const char full[] =
 	"  tcp-close-wait: 5, tcp-last-ack: 6, tcp-time-wait: 7, tcp-closed: 8, udp-new: 9,\n"
 	"  udp-replied: 10, udp-stream: 11, icmp: 12, sctp-opening: 13, sctp-established: 14,\n"
 	"  sctp-closing: 15, sctp-closed: 16, sctp-heartbeat: 17, other: 18}}\n"
+	"fragments: {timeout-ms: 30000, datagrams: 16, held-packets: 17, per-source: 18}\n"
 	"nics:\n"
 	"  - {name: wan, interface: eth1, queues: 2, rx-descriptors: 64, tx-descriptors: 128,\n"
 	"     mtu: 9000, promiscuous: true, checksum: ignore, zone: 7, gateways: [192.0.2.1,\n"
 	"     \"fe80::1\"], addresses: [192.0.2.10/24, \"2001:db8::10/64\"],\n"
 	"     vlans: [{id: 10, addresses: [192.0.2.10/31], gateways: [192.0.2.11]},\n"
 	"             {id: 4094, zone: 0, addresses: [\"2001:db8::/127\"]}]}\n"
-	"  - {name: lan, vdev: \"net_null3,size=60\"}\n"
+	"  - {name: lan, vdev: \"net_null3,size=60\", sources: any, source-routes: ignore,\n"
+	"     tunnels: [{type: vxlan, id: 16777215, zone: 20}, {type: gre, zone: 21},\n"
+	"               {type: gre, id: 0, zone: 22}, {type: ipip, zone: 4095},\n"
+	"               {type: gtpu, id: 4294967295, zone: 0}]}\n"
 	"unmatched: kernel\n"
 	"reject-per-second: 5\n"
 	"responder: false\n"
@@ -353,12 +369,22 @@ Test(config, every_value_reaches_its_field)
 		      eq(int, c.timers, TIMER_PROFILE_LINUX)));
 	for (unsigned i = 0; i < TIMER_COUNT; i++)
 		cr_assert(eq(u32, c.timeouts[i], i + 1));
+	cr_assert(all(eq(u32, c.fragments.timeout_ms, 30000), eq(u32, c.fragments.datagrams, 16),
+		      eq(u32, c.fragments.held_packets, 17), eq(u32, c.fragments.per_source, 18)));
 	cr_assert(all(eq(u16, c.nics_count, 2), eq(u16, c.links_count, 4)));
 	cr_assert(eq(int, c.nics[0].device_kind, CONFIG_DEVICE_INTERFACE));
 	cr_assert(all(eq(u16, c.nics[0].queues, 2), eq(u16, c.nics[0].rx_descriptors, 64),
 		      eq(u16, c.nics[0].tx_descriptors, 128), eq(u16, c.nics[0].mtu, 9000)));
 	cr_assert(c.nics[0].promiscuous && !c.nics[0].checksum_verify && !c.responder);
 	cr_assert(eq(str, c.nics[1].device, "net_null3,size=60"));
+	cr_assert(c.nics[0].sources_verify && !c.nics[0].source_routes_ignore);
+	cr_assert(c.nics[1].source_routes_ignore && !c.nics[1].sources_verify);
+	cr_assert(all(eq(u16, c.tunnels_count, 5), eq(u16, c.tunnels[0].nic, 1),
+		      eq(u8, c.tunnels[0].type, CONFIG_TUNNEL_VXLAN),
+		      eq(u32, c.tunnels[0].id, 0xffffff), eq(u16, c.tunnels[0].zone, 20)));
+	cr_assert(c.tunnels[0].has_id && !c.tunnels[1].has_id && c.tunnels[2].has_id);
+	cr_assert(all(eq(u8, c.tunnels[3].type, CONFIG_TUNNEL_IPIP),
+		      eq(u16, c.tunnels[3].zone, 4095), eq(u32, c.tunnels[4].id, UINT32_MAX)));
 	cr_assert(all(eq(u16, c.links[0].zone, 7), eq(u16, c.links[1].zone, 10),
 		      eq(u16, c.links[2].zone, 0), eq(u16, c.links[3].zone, 0)));
 	cr_assert(all(eq(u16, c.links[0].vlan, 0), eq(u16, c.links[1].vlan, 10),

@@ -75,7 +75,7 @@ Test(identity, refuses_each_mistake_in_words)
 		{ "", "protocol" },
 		{ "tcp", "protocol" },
 		{ "192.0.2.10:443", "protocol" },
-		{ "sctp/192.0.2.10:443", "protocol" },
+		{ "dccp/192.0.2.10:443", "protocol" },
 		{ "/192.0.2.10:443", "protocol" },
 		{ "tcp/", "address" },
 		{ "tcp/:80", "address" },
@@ -173,6 +173,8 @@ Test(identity, names)
 
 	cr_assert(eq(u8, proto_parse("tcp"), PROTO_TCP));
 	cr_assert(eq(u8, proto_parse("UDP"), PROTO_UDP));
+	cr_assert(eq(u8, proto_parse("sctp"), PROTO_SCTP));
+	cr_assert(eq(u8, proto_parse("UDPLite"), PROTO_UDPLITE));
 	cr_assert(eq(u8, proto_parse("icmp"), 0));
 	cr_assert(eq(u8, proto_parse(""), 0));
 	cr_assert(eq(str, (char *)proto_name(PROTO_TCP, text), "tcp"));

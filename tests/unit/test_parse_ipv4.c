@@ -63,6 +63,16 @@ Test(parse, ipv4_rules)
 		  DROP_NONE,
 		  1,
 		  { { L3, 20, 0 }, { L3, 21, 131 } } },
+	};
+
+	refusals_check(cases, array_length(cases));
+}
+
+/* Goal: sources, fragments and protocols are refused when they break a rule, and only then.
+ * Method: as above. */
+Test(parse, ipv4_sources_and_fragments)
+{
+	static const struct refusal cases[] = {
 		{ "source 0.0.0.0/8", TCP4, DROP_SOURCE_INVALID, 1, { { L3, 12, 0 } } },
 		{ "source 127/8", TCP4, DROP_SOURCE_INVALID, 1, { { L3, 12, 127 } } },
 		{ "source multicast", TCP4, DROP_SOURCE_INVALID, 1, { { L3, 12, 224 } } },

@@ -86,7 +86,8 @@ Test(parse, labels_and_sessions)
 	cr_assert(eq(u16, p.more.mpls_labels, 2));
 	sample_make(&f, PPPOE6);
 	cr_assert(eq(int, (int)parse(&f, 0, &p), DROP_NONE));
-	cr_assert(all(eq(u8, p.facts, PACKET_PPPOE | PACKET_TCP_OPTIONS), eq(u16, p.more.pppoe_session, 0x1234)));
+	cr_assert(all(eq(u8, p.facts, PACKET_PPPOE | PACKET_TCP_OPTIONS),
+		      eq(u16, p.more.pppoe_session, 0x1234)));
 
 	for (unsigned n = 1; n <= MPLS_LABELS_MAX + 1; n++) {
 		frame_ethernet(&f, 0, 0x8847);

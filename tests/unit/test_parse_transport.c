@@ -66,6 +66,16 @@ Test(parse, transport_rules)
 		  0,
 		  { { L4, 6, 0 }, { L4, 7, 0 } } },
 		{ "UDP-Lite port 0", UDPLITE4, DROP_PORT_ZERO, 1, { { L4, 3, 0 } } },
+	};
+
+	refusals_check(cases, array_length(cases));
+}
+
+/* Goal: each rule of SCTP and of TCP's options refuses what breaks it, and only that.
+ * Method: as above. */
+Test(parse, sctp_and_option_rules)
+{
+	static const struct refusal cases[] = {
 		{ "SCTP of 15", SCTP4, DROP_SCTP_TRUNCATED, 1, { { L3, 3, 35 } } },
 		{ "SCTP checksum", SCTP4, DROP_SCTP_CHECKSUM, 0, { { L4, 30, 9 } } },
 		{ "SCTP port 0", SCTP4, DROP_PORT_ZERO, 1, { { L4, 3, 0 } } },

@@ -130,9 +130,13 @@ enum berth_packet_flag {
 	BERTH_PACKET_ICMP_ERROR = 1 << 2, /* an ICMP error about the flow, not a packet of it */
 	BERTH_PACKET_NEW_FLOW = 1 << 3,   /* the first packet of its flow */
 	BERTH_PACKET_LOCAL = 1 << 4,      /* sent by an application of this machine */
+	BERTH_PACKET_FRAGMENT = 1 << 5,   /* a fragment of a datagram, see berth_reassemble() */
+	BERTH_PACKET_LATER = 1 << 6,      /* a fragment, but not the first: it has no transport
+					     header, both offsets are those of its data */
 };
 
-/* One IP packet. berthd checked the lengths of its headers and its checksums. */
+/* One IP packet. berthd checked the lengths of its headers and its checksums; of a fragment, that
+ * of the IPv4 header only. */
 struct berth_packet {
 	const void *data;        /* the IP header */
 	uint64_t flow;           /* names the flow, 0: none; a hint to berthd when sending */
@@ -184,6 +188,57 @@ berth_packet_destination(const struct berth_packet *packet, struct sockaddr_stor
 
 /* Returns what follows the transport header, *bytes of it; UDP's own length is respected. */
 BERTH_EXPORT const void *berth_packet_payload(const struct berth_packet *packet, uint32_t *bytes);
+
+/* -- Putting fragments together -- */
+
+/* berthd delivers the fragments of a datagram (RFC 791, RFC 8200) to the port that owns it, one by
+ * one as they came. A reassembler makes whole datagrams of them, in memory that is taken once.
+ * Whoever opens none can leave packets with BERTH_PACKET_FRAGMENT alone. It belongs to no
+ * connection and may serve several ports; one thread at a time. */
+struct berth_reassembler;
+
+#define BERTH_REASSEMBLER_DATAGRAMS_MAX 256
+
+/* All zero: the defaults. At each limit the oldest datagram gives way to a new one. */
+struct berth_reassembler_options {
+	uint32_t datagrams;   /* in the making at once, up to BERTH_REASSEMBLER_DATAGRAMS_MAX, with
+				 64.5 KiB of memory each; 0: 64 */
+	uint32_t per_source;  /* of them, of one sender; 0: 16 */
+	uint32_t timeout_ms;  /* from the first arrival of a fragment on; 0: 60000 (RFC 8200 4.5) */
+	uint32_t reserved[5]; /* zero */
+};
+
+/* What became of fragments, since the opening. */
+struct berth_reassembler_counts {
+	uint64_t completed; /* datagrams handed out */
+	uint64_t expired;   /* datagrams that took too long */
+	uint64_t gave_way;  /* datagrams given up at a limit */
+	uint64_t
+		overlapped; /* datagrams given up for an overlap (RFC 5722) or too many fragments */
+	uint64_t malformed; /* fragments that fit no datagram, and datagrams that were broken once
+			       whole: transport length or checksum wrong */
+	uint64_t reserved[3];
+};
+
+/* Options NULL: the defaults. On 0 the caller owns *out until berth_reassembler_close().
+ * -EINVAL: an option out of range; -ENOMEM. */
+BERTH_EXPORT int berth_reassembler_open(const struct berth_reassembler_options *options,
+					struct berth_reassembler **out);
+/* What is in the making is gone. NULL is fine. */
+BERTH_EXPORT void berth_reassembler_close(struct berth_reassembler *r);
+
+/* Takes all fragments out of the `n` packets of a burst, copies them, and puts each datagram that
+ * is whole now in the place of the fragment that completed it. Other packets stay, in order.
+ * Returns how many packets there are then. Never blocks, allocates nothing.
+ *
+ * A datagram looks like a packet that never was in fragments, with the facts (flow, binding, flags)
+ * of its first one, and may have up to 65575 bytes. The checksums of UDP and TCP were verified. It
+ * stays valid until the next call for the same reassembler, longer than berth_release(). */
+BERTH_EXPORT uint16_t berth_reassemble(struct berth_reassembler *r, struct berth_packet *packets,
+				       uint16_t n);
+
+BERTH_EXPORT void
+berth_reassembler_count(const struct berth_reassembler *r, struct berth_reassembler_counts *out);
 
 /* -- Sending -- */
 
