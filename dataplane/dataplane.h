@@ -52,7 +52,7 @@ struct dataplane_options {
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
-	uint32_t flows_capacity; /* per worker */
+	uint32_t flows_capacity;  /* per worker */
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */

@@ -109,15 +109,47 @@ classes_of(const struct comparison *c)
 	return c->packet->key.proto == PROTO_TCP ? tcp_classes(c) : 0;
 }
 
-bool class_goes_on(enum class class)
+bool
+class_goes_on(enum situation why)
 {
-	return class == CLASS_ERROR_NOT_IN_FLIGHT || class == CLASS_QUERY_BOTH_WAYS;
+	return why == CLASS_ERROR_NOT_IN_FLIGHT || why == CLASS_QUERY_BOTH_WAYS;
 }
 
-enum class class_of_difference(const struct comparison *c) {
-	const uint32_t now = classes_of(c), ever = c->after.causes;
+/* The verdicts by which a situation shows in its own packet. */
+static bool
+shows(enum situation why, enum track_verdict ours, enum track_verdict linux)
+{
+	switch (why) {
+	case CLASS_ERROR_NOT_IN_FLIGHT:
+		return ours == TRACK_INVALID && linux == TRACK_RELATED;
+	case CLASS_QUERY_BOTH_WAYS:
+		return ours == TRACK_ESTABLISHED && linux == TRACK_NEW;
+	case CLASS_SYN_ANEW:
+	case CLASS_SCTP_ANEW:
+		return ours == TRACK_NEW;
+	case CLASS_SYN_OPEN:
+		return ours == TRACK_ESTABLISHED;
+	case CLASS_SYN_ACK_WRONG:
+	case CLASS_HANDSHAKE_ACK:
+	case CLASS_BEYOND_WINDOW:
+	case CLASS_SCTP_TAG:
+		return ours == TRACK_INVALID;
+	case CLASS_RESET_ACK:
+		return linux == TRACK_INVALID;
+	default:
+		return true;
+	}
+}
 
-	return now != 0    ? (enum class)__builtin_ctz(now)
-	       : ever != 0 ? (enum class)__builtin_ctz(ever)
-			   : CLASS_NONE;
+enum situation
+class_of_difference(const struct comparison *c)
+{
+	const uint32_t now = classes_of(c);
+	/* An error leaves nothing behind that could show later. */
+	const uint32_t ever = c->before.causes & ~BIT(ERROR_NOT_IN_FLIGHT);
+
+	for (unsigned i = 0; i < CLASS_COUNT; i++)
+		if ((now & 1u << i) != 0 && shows(i, c->ours, c->linux))
+			return i;
+	return ever != 0 ? (unsigned)__builtin_ctz(ever) : CLASS_NONE;
 }

@@ -10,7 +10,8 @@
 struct compared {
 	struct track_flow flow;
 	struct track_line line;
-	uint32_t causes; /* set of enum class: situations that it was in, and that may show later */
+	uint32_t causes; /* set of enum situation: situations that it was in, and that may show
+			    later */
 };
 
 /* One packet, before and after. */
@@ -45,7 +46,7 @@ struct comparison {
 	X(SCTP_RESTART, "an INIT changes nothing before its handshake ends", "RFC 9260 5.2.2")    \
 	X(SCTP_STATE, "chunks that the state does not await are answered, not lost", "RFC 9260 8.4")
 
-enum class {
+enum situation {
 #define X(NAME, what, source) CLASS_##NAME,
 	CLASS_LIST(X)
 #undef X
@@ -57,6 +58,6 @@ extern const char *const class_what[CLASS_COUNT], *const class_source[CLASS_COUN
 /* The situations that this packet brings, whether or not the verdicts differ yet. */
 uint32_t classes_of(const struct comparison *c);
 /* Why the verdicts differ: one of those of now, or of before. CLASS_NONE: unexplained. */
-enum class class_of_difference(const struct comparison *c);
+enum situation class_of_difference(const struct comparison *c);
 /* Whether both still hold the same of a flow after a difference of this kind. */
-bool class_goes_on(enum class class);
+bool class_goes_on(enum situation why);

@@ -78,8 +78,8 @@ mark_read(const uint8_t *ip)
 	static const enum track_verdict by_mark[] = { TRACK_VERDICTS,    TRACK_NEW,
 						      TRACK_ESTABLISHED, TRACK_RELATED,
 						      TRACK_INVALID,     TRACK_UNTRACKED };
-	const unsigned class = ip[0] >> 4 == 4 ? ip[1] : (unsigned)be16_load(ip) >> 4 & 0xff;
-	const unsigned mark = class >> 2;
+	const unsigned why = ip[0] >> 4 == 4 ? ip[1] : (unsigned)be16_load(ip) >> 4 & 0xff;
+	const unsigned mark = why >> 2;
 
 	return mark < array_length(by_mark) ? by_mark[mark] : TRACK_VERDICTS;
 }
@@ -148,7 +148,7 @@ step(struct run *run, struct talk *t, struct compared *seen, uint32_t now_ms)
 	struct talk_packet sent;
 	struct packet packet;
 	struct comparison c = { .packet = &packet };
-	enum class class;
+	enum situation why;
 
 	talk_next(t, &run->random, &sent);
 	c.parsed = parse_ip(sent.bytes, sent.length, PARSE_SOURCE_ANY, &packet) == DROP_NONE;
@@ -168,10 +168,10 @@ step(struct run *run, struct talk *t, struct compared *seen, uint32_t now_ms)
 	run->verdicts[c.ours]++;
 	if (c.ours == c.linux)
 		return true;
-	class = class_of_difference(&c);
-	if (class != CLASS_NONE) {
-		run->explained[class]++;
-		return class_goes_on(class);
+	why = class_of_difference(&c);
+	if (why != CLASS_NONE) {
+		run->explained[why]++;
+		return class_goes_on(why);
 	} else {
 		show(run, &c, t);
 		run->unexplained++;
