@@ -58,6 +58,15 @@ struct dataplane_options {
 	struct fragment_options fragments; /* per worker */
 };
 
+/* Bytes of a worker's flow table for `capacity`, trackers' lines included. Pure. */
+static inline uint64_t
+dataplane_flow_bytes(uint32_t capacity, enum track_mode tracking)
+{
+	const uint64_t lines = tracking == TRACK_OFF ? 0 : flow_slots_for(capacity);
+
+	return flow_table_bytes(capacity) + lines * sizeof(struct track_line);
+}
+
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a
  * negative errno, after one line to stderr that says what failed and what would help. */
 int dataplane_create(const struct dataplane_options *options, struct dataplane **out);

@@ -78,8 +78,8 @@ mark_read(const uint8_t *ip)
 	static const enum track_verdict by_mark[] = { TRACK_VERDICTS,    TRACK_NEW,
 						      TRACK_ESTABLISHED, TRACK_RELATED,
 						      TRACK_INVALID,     TRACK_UNTRACKED };
-	const unsigned why = ip[0] >> 4 == 4 ? ip[1] : (unsigned)be16_load(ip) >> 4 & 0xff;
-	const unsigned mark = why >> 2;
+	const unsigned service = ip[0] >> 4 == 4 ? ip[1] : (unsigned)be16_load(ip) >> 4 & 0xff;
+	const unsigned mark = service >> 2;
 
 	return mark < array_length(by_mark) ? by_mark[mark] : TRACK_VERDICTS;
 }
