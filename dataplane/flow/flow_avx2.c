@@ -3,6 +3,7 @@
 #include "dataplane/flow/flow_lookup.h"
 
 #if defined(__x86_64__)
+#include "dataplane/flow/cpu.h"
 #include "dataplane/flow/flow_aes.h"
 
 #define AVX2 __attribute__((target("avx2,aes,bmi,bmi2,lzcnt")))
@@ -83,8 +84,7 @@ avx2_usable(void)
 {
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("aes") &&
-	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-	       __builtin_cpu_supports("lzcnt");
+	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && cpu_has_lzcnt();
 }
 
 const struct flow_code flow_code_avx2 = {

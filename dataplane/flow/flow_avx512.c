@@ -3,6 +3,7 @@
 #include "dataplane/flow/flow_lookup.h"
 
 #if defined(__x86_64__)
+#include "dataplane/flow/cpu.h"
 #include "dataplane/flow/flow_aes.h"
 
 #define AVX512                                                                               \
@@ -138,9 +139,8 @@ avx512_usable(void)
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-	       __builtin_cpu_supports("vaes") && __builtin_cpu_supports("aes") &&
-	       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-	       __builtin_cpu_supports("lzcnt");
+	       cpu_has_vaes() && __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx2") &&
+	       __builtin_cpu_supports("bmi2") && cpu_has_lzcnt();
 }
 
 const struct flow_code flow_code_avx512 = {

@@ -9,13 +9,16 @@ PASSES = {"OK", "EXPECTEDFAIL"}
 
 
 def names(folder, suites, filters):
-    """Prints a build's tests of those suites that a filter names or occurs in."""
+    """Prints a build's tests of those suites that a filter names or occurs in; a filter may have
+    hyphens where the name has underscores."""
     chosen = []
+    filters = [f.replace("-", "_") for f in filters]
     with open(os.path.join(folder, "meson-info", "intro-tests.json"), encoding="utf-8") as file:
         tests = json.load(file)
     for test in tests:
         own = {suite.rpartition(":")[2] for suite in test["suite"]}
-        wanted = not filters or any(f in test["name"] or f in own for f in filters)
+        name = test["name"].replace("-", "_")
+        wanted = not filters or any(f in name or f in own for f in filters)
         if wanted and own & suites and test["name"] not in chosen:
             chosen.append(test["name"])
     for name in chosen:

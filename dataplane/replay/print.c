@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* print.c: one packet as one line of JSON. What a packet lacks has no key. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/address.h"
+#include "common/base/identity.h"
+#include "dataplane/replay/reading.h"
+
+#define TIME_BYTES 40
+
+/* Six digits, and nine where the capture is finer than microseconds. */
+static void
+time_print(const struct captured *captured, struct json_line *line)
+{
+	char text[TIME_BYTES];
+
+	if (captured->nanoseconds % 1000 == 0)
+		snprintf(text, sizeof(text), "%lld.%06u", (long long)captured->seconds,
+			 captured->nanoseconds / 1000);
+	else
+		snprintf(text, sizeof(text), "%lld.%09u", (long long)captured->seconds,
+			 captured->nanoseconds);
+	json_text(line, "ts", text);
+}
+
+/* In the order in which other tools print them: SYN and ACK are "SA". */
+static void
+tcp_flags_print(uint8_t flags, struct json_line *line)
+{
+	static const char letters[] = "FSRPAUEC";
+	char text[sizeof(letters)];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < sizeof(letters) - 1; i++)
+		if (flags & (1u << i))
+			text[used++] = letters[i];
+	text[used] = '\0';
+	json_text(line, "tcp_flags", text);
+}
+
+static void
+address_print(const char *key, uint8_t family, const uint8_t *bytes, struct json_line *line)
+{
+	struct address address = { .family = family };
+	char text[ADDRESS_TEXT_BYTES];
+
+	memcpy(address.bytes, bytes, family == FAMILY_IPV4 ? 4 : 16);
+	json_text(line, key, address_format(&address, text));
+}
+
+static void
+ports_print(uint16_t source, uint16_t destination, struct json_line *line)
+{
+	json_number(line, "sport", source);
+	json_number(line, "dport", destination);
+}
+
+/* The version and the addresses in the IP header at `ip`, all of which may be read. */
+static void
+header_print(const uint8_t *ip, struct json_line *line)
+{
+	const bool ipv4 = ip[0] >> 4 == 4;
+	const uint8_t family = ipv4 ? FAMILY_IPV4 : FAMILY_IPV6;
+
+	json_text(line, "l3", ipv4 ? "ipv4" : "ipv6");
+	address_print("src", family, ip + (ipv4 ? 12 : 8), line);
+	address_print("dst", family, ip + (ipv4 ? 16 : 24), line);
+}
+
+static bool
+kind_is_icmp(uint8_t kind)
+{
+	return kind == PACKET_ICMP_QUERY || kind == PACKET_ICMP_ERROR || kind == PACKET_ICMP_ND ||
+	       kind == PACKET_ICMP_OTHER;
+}
+
+/* IPv6 extension headers that the parser walks over: hop-by-hop, routing, fragment, authentication,
+ * destination options. */
+static bool
+proto_is_extension(uint8_t proto)
+{
+	return proto == 0 || proto == 43 || proto == 44 || proto == 51 || proto == 60;
+}
+
+/* What an ICMP error quotes, turned back to the direction in which it was sent. */
+static void
+quote_print(const struct packet *p, struct json_line *line)
+{
+	const struct flow_key *key = &p->key;
+
+	json_open(line, "inner");
+	json_text(line, "l3", key->family == FAMILY_IPV4 ? "ipv4" : "ipv6");
+	address_print("src", key->family, key->addr[1], line);
+	address_print("dst", key->family, key->addr[0], line);
+	json_number(line, "proto", key->proto);
+	if (proto_has_ports(key->proto))
+		ports_print(key->port[1], key->port[0], line);
+	json_close(line);
+}
+
+static const char *
+fragment_name(const struct packet *p)
+{
+	if ((p->facts & PACKET_FRAGMENT) == 0)
+		return "none";
+	return p->more.fragment.offset == 0 ? "first" : "later";
+}
+
+/* The IP packet that the parser describes. The addresses of an ICMP error are not in its key, which
+ * is that of what it quotes. */
+static void
+ip_print(const struct reading *r, struct json_line *line)
+{
+	const struct packet *p = &r->packet;
+	const uint8_t *ip = r->frame + p->l3_offset;
+	const bool icmp = kind_is_icmp(p->kind);
+
+	header_print(ip, line);
+	/* Refused in the middle of IPv6's extension headers: what they lead to was not reached. */
+	if (r->verdict != READING_OK && p->kind == 0 && proto_is_extension(p->key.proto))
+		return;
+	json_number(line, "proto",
+		    !icmp             ? p->key.proto
+		    : ip[0] >> 4 == 4 ? PROTO_ICMP
+				      : PROTO_ICMPV6);
+	if (p->kind == PACKET_TRANSPORT)
+		ports_print(p->key.port[0], p->key.port[1], line);
+	/* Of a refused packet it may not have been looked at. */
+	if (r->verdict == READING_OK || p->kind != 0 || p->facts & PACKET_FRAGMENT)
+		json_text(line, "frag", fragment_name(p));
+	if (p->kind == PACKET_TRANSPORT && p->key.proto == PROTO_TCP &&
+	    (r->verdict == READING_OK || p->tcp_flags != 0))
+		tcp_flags_print(p->tcp_flags, line);
+	if (!icmp)
+		return;
+	json_number(line, "icmp_type", p->icmp_type);
+	json_number(line, "icmp_code", p->icmp_code);
+	if (p->kind == PACKET_ICMP_ERROR && r->verdict == READING_OK)
+		quote_print(p, line);
+}
+
+static void
+tunnel_print(const struct reading *r, struct json_line *line)
+{
+	static const char *const names[TUNNEL_TYPES] = {
+		[TUNNEL_VXLAN] = "vxlan", [TUNNEL_GENEVE] = "geneve", [TUNNEL_GRE] = "gre",
+		[TUNNEL_IPIP] = "ipip",   [TUNNEL_6IN4] = "6in4",     [TUNNEL_GTPU] = "gtpu",
+	};
+	const struct packet_tunnel *tunnel = &r->packet.more.tunnel;
+
+	header_print(r->frame + tunnel->outer_l3_offset, line);
+	json_open(line, "inner");
+	ip_print(r, line);
+	json_close(line);
+	json_open(line, "tunnel");
+	json_text(line, "type", names[tunnel->type]);
+	if (tunnel->has_id)
+		json_number(line, "id", tunnel->id);
+	json_close(line);
+}
+
+static void
+tags_print(const struct packet *p, struct json_line *line)
+{
+	const uint16_t ids[] = { p->vlan, p->more.vlan_inner };
+
+	if (p->facts & PACKET_TAGGED)
+		json_numbers(line, "vlan", ids, p->facts & PACKET_TAGGED_TWICE ? 2 : 1);
+}
+
+/* Of a refused packet, as much as was read before the fault. */
+static void
+packet_print(const struct reading *r, struct json_line *line)
+{
+	const struct packet *p = &r->packet;
+
+	tags_print(p, line);
+	if (p->l3_bytes == 0)
+		return;
+	if (p->facts & PACKET_TUNNEL)
+		tunnel_print(r, line);
+	else if (p->key.family != 0)
+		ip_print(r, line);
+	else
+		json_text(line, "l3", "arp");
+}
+
+static void
+verdict_print(const struct reading *r, struct json_line *line)
+{
+	switch (r->verdict) {
+	case READING_OK:
+		json_text(line, "verdict", "ok");
+		json_null(line, "reason");
+		break;
+	case READING_DROP:
+		json_text(line, "verdict", "drop");
+		json_text(line, "reason", drop_names[r->drop]);
+		break;
+	case READING_SKIP:
+		json_text(line, "verdict", "skip");
+		json_text(line, "reason", skip_names[r->skip]);
+		break;
+	}
+}
+
+void
+reading_print(const struct reading *reading, const char *name, uint64_t n, struct json_line *line)
+{
+	json_open(line, NULL);
+	if (name != NULL)
+		json_foreign_text(line, "file", name);
+	json_number(line, "n", n);
+	time_print(&reading->captured, line);
+	json_number(line, "link", (uint64_t)reading->link_type);
+	if (reading->verdict != READING_SKIP)
+		packet_print(reading, line);
+	verdict_print(reading, line);
+	json_close(line);
+}

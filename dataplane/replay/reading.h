@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* reading.h: what the parser says of one captured packet, and how it is printed. Served by
+ * reading.c (asks the parser) and print.c (one line of JSON). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/parse/parse.h"
+#include "dataplane/replay/capture.h"
+#include "dataplane/replay/json_line.h"
+
+enum reading_verdict {
+	READING_OK,   /* `packet` is valid */
+	READING_DROP, /* `drop` says why */
+	READING_SKIP, /* the parser cannot tell; `skip` says why */
+};
+
+enum reading_skip {
+	SKIP_LINK_TYPE,   /* no link type that the parser reads */
+	SKIP_SNAP_LENGTH, /* the capture kept too little of the packet */
+	SKIP_COUNT,
+};
+extern const char *const skip_names[SKIP_COUNT];
+
+struct reading_options {
+	bool checksum_ignore; /* as the daemon's `checksum: ignore` */
+	bool offload;         /* as a nic with offloads hands the frame over */
+};
+
+/* One packet and all that is printed of it. Made anew by each reading_make(). */
+struct reading {
+	enum reading_verdict verdict;
+	enum drop_reason drop;
+	enum reading_skip skip;
+	struct packet packet;
+	int link_type;
+	struct captured captured;
+	uint8_t frame[FRAME_BYTES_MAX]; /* what the offsets of `packet` count in */
+};
+
+/* Reads one packet of a capture of that link type. */
+void reading_make(const struct reading_options *options, int link_type,
+		  const struct captured *captured, struct reading *out);
+
+/* Writes the reading as packet number `n` of its file. `name`: the file's, or NULL for none. */
+void
+reading_print(const struct reading *reading, const char *name, uint64_t n, struct json_line *line);
