@@ -9,6 +9,7 @@
 #include "common/base/address.h"
 #include "common/base/identity.h"
 #include "common/base/limits.h"
+#include "common/base/timers.h"
 
 #define CONFIG_TEXT_BYTES         256
 #define CONFIG_LINK_ADDRESSES_MAX 16
@@ -28,6 +29,12 @@ enum config_unmatched_mode {
 	CONFIG_UNMATCHED_DROP,   /* named drop */
 	CONFIG_UNMATCHED_REJECT, /* TCP RST, ICMP port unreachable; rate-limited */
 	CONFIG_UNMATCHED_KERNEL, /* to the kernel port */
+};
+
+enum config_tracking_mode {
+	CONFIG_TRACKING_LOOSE,  /* pick flows up in their middle, drop nothing */
+	CONFIG_TRACKING_STRICT, /* drop what belongs to no flow */
+	CONFIG_TRACKING_OFF,    /* no protocol state */
 };
 
 enum config_device_kind {
@@ -112,9 +119,9 @@ struct config {
 	struct config_tunnel tunnels[TUNNELS_MAX];
 
 	uint32_t flows_capacity; /* per worker */
-	struct {                 /* idle times of flows, in seconds */
-		uint32_t tcp_opening, tcp_established, tcp_closing, udp_new, udp_stream, icmp;
-	} timeouts;
+	enum config_tracking_mode tracking_mode;
+	enum timer_profile timers;
+	uint32_t timeouts[TIMER_COUNT]; /* idle times of flows, in seconds; 0: the profile's */
 
 	struct { /* per worker */
 		uint32_t timeout_ms, datagrams, held_packets, per_source;

@@ -59,26 +59,26 @@ const struct table_key table_keys[] = {
 	{ "flows.capacity", TABLE_NUMBER, 1024, 134217728, .standard = "262144",
 	  IN_CONFIG(flows_capacity),
 	  .help = "Flows that each worker can hold." },
+	{ "flows.tracking", TABLE_MAP,
+	  .help = "How flows are followed. docs/tracking.md tells what each mode does." },
+	{ "flows.tracking.mode", TABLE_CHOICE, .standard = "loose", .words = "loose|strict|off",
+	  IN_CONFIG(tracking_mode),
+	  .help = "strict drops packets that belong to no flow, by name; loose delivers and "
+		  "counts them, and picks flows up in their middle; off keeps no protocol state." },
+	{ "flows.tracking.timers", TABLE_CHOICE, .standard = "rfc", .words = "rfc|linux",
+	  IN_CONFIG(timers),
+	  .help = "Where idle times come from that flows.timeouts does not give: rfc is what the "
+		  "RFCs ask of a middlebox, linux is what the kernel's nf_conntrack uses." },
 	{ "flows.timeouts", TABLE_MAP,
-	  .help = "Seconds without a packet after which a flow is forgotten." },
-	{ "flows.timeouts.tcp-opening", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "240",
-	  IN_CONFIG(timeouts.tcp_opening),
-	  .help = "TCP before both sides have agreed (RFC 5382: at least 240)." },
-	{ "flows.timeouts.tcp-established", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "7440",
-	  IN_CONFIG(timeouts.tcp_established),
-	  .help = "TCP in use (RFC 5382: at least 7440)." },
-	{ "flows.timeouts.tcp-closing", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "240",
-	  IN_CONFIG(timeouts.tcp_closing),
-	  .help = "TCP after a FIN (RFC 5382: at least 240)." },
-	{ "flows.timeouts.udp-new", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "120",
-	  IN_CONFIG(timeouts.udp_new),
-	  .help = "UDP before an answer (RFC 4787: at least 120)." },
-	{ "flows.timeouts.udp-stream", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "300",
-	  IN_CONFIG(timeouts.udp_stream),
-	  .help = "UDP after an answer (RFC 4787 recommends 300)." },
-	{ "flows.timeouts.icmp", TABLE_NUMBER, 1, SECONDS_MAX, .standard = "60",
-	  IN_CONFIG(timeouts.icmp),
-	  .help = "ICMP queries (RFC 5508: at least 60)." },
+	  .help = "Seconds without a packet after which a flow is forgotten. auto takes the "
+		  "nearest wider key that is given, else the value of flows.tracking.timers, "
+		  "which the text names: rfc first, then linux." },
+#define X(NAME, key, wide, rfc, linux, text)                                             \
+	{ "flows.timeouts." key, TABLE_NUMBER, 1, SECONDS_MAX, .standard = "auto",       \
+	  .words = "auto", IN_CONFIG(timeouts[TIMER_##NAME]),                            \
+	  .help = text " " #rfc ", " #linux "." },
+	TIMER_LIST(X)
+#undef X
 
 	{ "fragments", TABLE_MAP,
 	  .help = "IP fragments on their way to their flows. At each limit the oldest give way." },

@@ -213,7 +213,8 @@ dataplane_prepare(struct daemon *d)
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
 	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
 		options.flows_capacity,
-		(unsigned long long)(options.workers * flow_table_bytes(options.flows_capacity)) >>
+		(unsigned long long)(options.workers * dataplane_flow_bytes(options.flows_capacity,
+									    options.tracking)) >>
 			20);
 	return dataplane_create(&options, &d->dp);
 }

@@ -81,6 +81,19 @@ unmatched_from_config(enum config_unmatched_mode mode)
 	}
 }
 
+static enum track_mode
+tracking_from_config(enum config_tracking_mode mode)
+{
+	switch (mode) {
+	case CONFIG_TRACKING_STRICT:
+		return TRACK_STRICT;
+	case CONFIG_TRACKING_OFF:
+		return TRACK_OFF;
+	default:
+		return TRACK_LOOSE;
+	}
+}
+
 void
 options_from_config(const struct config *config, struct dataplane_options *out)
 {
@@ -96,14 +109,7 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.reject_per_second = config->reject_per_second,
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
-		.timeouts = {
-			.tcp_opening_ms = config->timeouts.tcp_opening * 1000,
-			.tcp_established_ms = config->timeouts.tcp_established * 1000,
-			.tcp_closing_ms = config->timeouts.tcp_closing * 1000,
-			.udp_new_ms = config->timeouts.udp_new * 1000,
-			.udp_stream_ms = config->timeouts.udp_stream * 1000,
-			.icmp_ms = config->timeouts.icmp * 1000,
-		},
+		.tracking = tracking_from_config(config->tracking_mode),
 		.fragments = {
 			.timeout_ms = config->fragments.timeout_ms,
 			.datagrams = config->fragments.datagrams,
@@ -111,6 +117,7 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 			.per_source = config->fragments.per_source,
 		},
 	};
+	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);
 	tunnels_from_config(config, &out->tunnels);

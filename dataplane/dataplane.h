@@ -53,10 +53,20 @@ struct dataplane_options {
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
-	uint32_t flows_capacity; /* per worker */
+	uint32_t flows_capacity;  /* per worker */
+	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */
 };
+
+/* Bytes of a worker's flow table for `capacity`, trackers' lines included. Pure. */
+static inline uint64_t
+dataplane_flow_bytes(uint32_t capacity, enum track_mode tracking)
+{
+	const uint64_t lines = tracking == TRACK_OFF ? 0 : flow_slots_for(capacity);
+
+	return flow_table_bytes(capacity) + lines * sizeof(struct track_line);
+}
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a
  * negative errno, after one line to stderr that says what failed and what would help. */
@@ -119,7 +129,7 @@ dataplane_neighbours_publish(struct dataplane *dp, const struct neighbour *neigh
 /* -- What becomes of flows: workers tell it while control says that somebody listens. -- */
 
 enum flow_event_kind {
-	FLOW_EVENT_NEW,     /* its entry was made; its first packet is not counted yet */
+	FLOW_EVENT_NEW,     /* its first packet came */
 	FLOW_EVENT_UPDATE,  /* its state is another one */
 	FLOW_EVENT_DESTROY, /* its entry was removed; the numbers are the last ones */
 	FLOW_EVENT_KINDS

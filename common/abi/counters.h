@@ -23,7 +23,8 @@
 	X(flows_created, "flow entries made (information only)")                                  \
 	X(flows_ended, "flow entries removed (information only)")                                 \
 	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")     \
-	X(flow_events_lost, "news of flows that control did not take in time (information only)")
+	X(flow_events_lost, "news of flows that control did not take in time (information only)")  \
+	X(track_invalid_passed, "invalid packets that loose tracking let pass (information only)")
 
 /* Why a packet was dropped. X(NAME, "name", "help", "source") */
 #define DROP_LIST(X)                                                                               \
@@ -156,7 +157,9 @@
 	  "held fragment that gave way to a newer one of its sender", "")                          \
 	X(FRAGMENT_HELD_FULL, "fragment_held_full", "held fragment that gave way to a newer one",  \
 	  "")                                                                                      \
-	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "")
+	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
+	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
+	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

@@ -20,6 +20,12 @@ buckets_for(uint32_t capacity)
 	return (uint32_t)(((uint64_t)capacity + FLOW_BUCKET_EXPECTED - 1) / FLOW_BUCKET_EXPECTED);
 }
 
+uint32_t
+flow_slots_for(uint32_t capacity)
+{
+	return buckets_for(capacity) * FLOW_BUCKET_SLOTS;
+}
+
 uint64_t
 flow_table_bytes(uint32_t capacity)
 {

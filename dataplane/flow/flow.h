@@ -160,3 +160,5 @@ uint32_t flow_count(const struct flow_table *t);
 uint32_t flow_slots(const struct flow_table *t);
 /* Bytes of memory that the table takes for `capacity`; it never takes more. Pure. */
 uint64_t flow_table_bytes(uint32_t capacity);
+/* Slots of a table for `capacity`: what flow_slots() will say. Pure. */
+uint32_t flow_slots_for(uint32_t capacity);

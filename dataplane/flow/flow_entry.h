@@ -35,7 +35,7 @@ enum flow_flag {
 	FLOW_REPLIED = 1u << 1,   /* seen in both directions */
 	FLOW_OUTGOING = 1u << 2,  /* the first packet was sent by an application here */
 	FLOW_LOCAL = 1u << 3,     /* both ends are applications here */
-	FLOW_TRACK_0 = 1u << 4,   /* this one and the next three: the tracker's */
+	FLOW_MODE_0 = 1u << 4,    /* this one and the next: how it is tracked */
 };
 #define FLOW_FLAGS_MASK 0xffu
 

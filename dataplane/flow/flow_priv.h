@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "dataplane/flow/flow.h"
+#include "dataplane/flow/flow_memory.h"
 
 #define FLOW_BUCKET_SLOTS    28u
 #define FLOW_BUCKET_EXPECTED 21u /* keys per bucket in a table filled to its capacity: 75 % */
@@ -62,11 +63,6 @@ struct flow_table {
 	uint64_t bytes; /* of the mapping that holds all this; read by flow_table_destroy() */
 };
 static_assert(offsetof(struct flow_table, count) % CACHE_LINE == 0, "the writer's line");
-
-/* Maps zeroed memory of `bytes`, present, near `numa_node` if it is not -1. Served by
- * flow_memory.c. 0, -EINVAL (no such node) or -ENOMEM. */
-int flow_memory_map(uint64_t bytes, int numa_node, void **out);
-void flow_memory_unmap(void *memory, uint64_t bytes);
 
 /* Tags come from the hash's low end: owners use the top of the low half, buckets the high half. */
 static inline uint16_t

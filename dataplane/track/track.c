@@ -1,115 +1,173 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* track.c: follows the protocol state of a flow from the packets of both directions. */
+/* track.c: which tracker judges a packet, and what its judgement means for the flow. */
 #include "dataplane/track/track.h"
 
+#include <string.h>
+
+#include "common/base/check.h"
 #include "common/base/identity.h"
 
-#define TCP_FIN 0x01u
-#define TCP_SYN 0x02u
-#define TCP_RST 0x04u
-#define TCP_ACK 0x10u
-
-const char *const track_state_names[TRACK_STATES] = {
-	[TRACK_NEW] = "new",
-	[TRACK_ESTABLISHED] = "established",
-	[TRACK_CLOSING] = "closing",
-	[TRACK_CLOSED] = "closed",
+/* The trackers there are. A new one is named here and nowhere else. */
+static const struct tracker *const trackers[UINT8_MAX + 1] = {
+	[PROTO_ICMP] = &tracker_icmp, [PROTO_TCP] = &tracker_tcp,
+	[PROTO_UDP] = &tracker_udp,   [PROTO_ICMPV6] = &tracker_icmp,
+	[PROTO_SCTP] = &tracker_sctp, [PROTO_UDPLITE] = &tracker_udp,
 };
 
-/* The tracker's flags of an entry: whether each direction has sent an ACK, a FIN. */
-#define ACK_SEEN(reply) (FLOW_TRACK_0 << (reply))
-#define FIN_SEEN(reply) (FLOW_TRACK_0 << 2 << (reply))
-#define ACK_BOTH        (ACK_SEEN(0) | ACK_SEEN(1))
-#define FIN_BOTH        (FIN_SEEN(0) | FIN_SEEN(1))
+const char *const track_verdict_names[TRACK_VERDICTS] = {
+	[TRACK_UNTRACKED] = "untracked",     [TRACK_NEW] = "new",
+	[TRACK_ESTABLISHED] = "established", [TRACK_RELATED] = "related",
+	[TRACK_INVALID] = "invalid",
+};
 
 /* A flow that was silent for so long gets a TRACK_REFRESH. */
 #define PAUSE_MS 1000u
 
-/* Whether the packet asks for a new connection (RFC 9293 3.5). */
-static bool
-tcp_opens(uint8_t flags)
+const struct tracker *
+tracker_of(uint8_t proto)
 {
-	return (flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	return trackers[proto] != NULL ? trackers[proto] : &tracker_other;
 }
 
-/* The state after a packet, from what both directions sent so far. Once both sides have sent an
- * ACK each has heard the other: true at the end of a handshake, of a simultaneous open, and of a
- * conversation first seen in its middle. */
-static unsigned
-track_tcp(unsigned state, unsigned *flags, bool reply, uint8_t tcp_flags)
+const char *
+track_state_name(uint8_t proto, unsigned state)
 {
-	if (state == TRACK_CLOSED && tcp_opens(tcp_flags)) {
-		state = TRACK_NEW;
-		*flags &= ~(ACK_BOTH | FIN_BOTH);
-	}
-	if ((tcp_flags & TCP_ACK) != 0)
-		*flags |= ACK_SEEN(reply);
-	if ((tcp_flags & TCP_FIN) != 0)
-		*flags |= FIN_SEEN(reply);
-	if (state == TRACK_CLOSED || (tcp_flags & TCP_RST) != 0 || (*flags & FIN_BOTH) == FIN_BOTH)
-		return TRACK_CLOSED;
-	if (state == TRACK_CLOSING || (tcp_flags & TCP_FIN) != 0)
-		return TRACK_CLOSING;
-	return (*flags & ACK_BOTH) == ACK_BOTH ? TRACK_ESTABLISHED : state;
-}
+	const struct tracker *t = tracker_of(proto);
 
-/* What waits for the last segments of a finished connection need not wait long, and never longer
- * than one that is still closing. */
-static uint32_t
-tcp_timeout_ms(const struct track_timeouts *timeouts, unsigned state)
-{
-	switch (state) {
-	case TRACK_NEW:
-		return timeouts->tcp_opening_ms;
-	case TRACK_ESTABLISHED:
-		return timeouts->tcp_established_ms;
-	case TRACK_CLOSING:
-		return timeouts->tcp_closing_ms;
-	default:
-		return timeouts->tcp_closing_ms < TRACK_CLOSED_MS ? timeouts->tcp_closing_ms
-								  : TRACK_CLOSED_MS;
-	}
+	if (state == TRACK_STATE_OFF)
+		return "untracked";
+	return state < t->states_count ? t->states[state].name : "";
 }
 
 bool
 track_closed(uint8_t proto, unsigned state)
 {
-	return proto == PROTO_TCP && state == TRACK_CLOSED;
+	const struct tracker *t = tracker_of(proto);
+
+	return state < t->states_count && t->states[state].closed;
 }
 
 uint32_t
 track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state)
 {
-	switch (proto) {
-	case PROTO_TCP:
-		return tcp_timeout_ms(timeouts, state);
-	case PROTO_ICMP:
-	case PROTO_ICMPV6:
-		return timeouts->icmp_ms;
-	default:
-		return state == TRACK_NEW ? timeouts->udp_new_ms : timeouts->udp_stream_ms;
+	const struct tracker *t = tracker_of(proto);
+
+	return timeouts->ms[state < t->states_count ? t->states[state].timer : t->timer];
+}
+
+static enum track_judgement
+ask(const struct tracker *t, struct track_flow *f, struct track_step *step, unsigned direction)
+{
+	if (f->state == 0) {
+		memset(f->line, 0, sizeof(*f->line));
+		f->origin = (uint8_t)direction;
+		f->replied = false;
 	}
+	step->reply = direction != f->origin;
+	step->replied = f->replied;
+	return t->packet(f->line, &f->state, step);
+}
+
+static enum track_verdict
+judge_error(const struct tracker *t, const struct track_flow *f, const struct track_step *step)
+{
+	return f->state != 0 && t->quoted(f->line, f->state, step) ? TRACK_RELATED : TRACK_INVALID;
+}
+
+enum track_verdict
+track_judge(struct track_flow *f, const struct packet *p, const uint8_t *frame, unsigned direction,
+	    uint32_t now_ms)
+{
+	const struct tracker *t = tracker_of(p->key.proto);
+	struct track_step step = { .packet = p,
+				   .frame = frame,
+				   .now_ms = now_ms,
+				   .reply = direction != f->origin,
+				   .replied = f->replied,
+				   .loose = f->mode == TRACK_LOOSE };
+	enum track_judgement judgement;
+
+	if (f->mode == TRACK_OFF) {
+		if (f->state == 0)
+			f->origin = (uint8_t)direction;
+		f->state = TRACK_STATE_OFF;
+		f->replied |= direction != f->origin;
+		return TRACK_UNTRACKED;
+	}
+	if (p->kind == PACKET_ICMP_ERROR)
+		return judge_error(t, f, &step);
+	judgement = ask(t, f, &step, direction);
+	if (judgement == TRACK_ANEW) {
+		f->state = 0;
+		judgement = ask(t, f, &step, direction);
+	}
+	if (judgement == TRACK_REFUSED)
+		return TRACK_INVALID;
+	if (judgement == TRACK_ENDS)
+		f->state = 0;
+	f->replied |= step.reply;
+	return f->replied ? TRACK_ESTABLISHED : TRACK_NEW;
+}
+
+/* The flow as its entry's word has it. */
+static struct track_flow
+flow_of(uint64_t word, struct track_line *line)
+{
+	const unsigned flags = flow_word_flags(word);
+
+	return (struct track_flow){
+		.line = line,
+		.mode = (uint8_t)(flags / FLOW_MODE_0 % 4),
+		.state = (uint8_t)flow_word_state(word),
+		.origin = (flags & FLOW_ORIG_IS_1) != 0,
+		.replied = (flags & FLOW_REPLIED) != 0,
+	};
+}
+
+/* The flags after the packet. A flow that began anew from its other end is as outgoing as before,
+ * seen from the end that is here. */
+static unsigned
+flags_with(unsigned flags, const struct track_flow *f)
+{
+	const unsigned origin = (flags & FLOW_ORIG_IS_1) != 0;
+
+	if (origin != f->origin)
+		flags ^= FLOW_ORIG_IS_1 | FLOW_OUTGOING;
+	flags &= ~(unsigned)FLOW_REPLIED;
+	return f->replied ? flags | FLOW_REPLIED : flags;
 }
 
 unsigned
-track_packet(struct flow_entry *e, struct flow_detail *d, bool reply, uint8_t tcp_flags,
-	     uint32_t ip_bytes, uint32_t now_ms)
+track_packet(struct flow_entry *e, struct flow_detail *d, struct track_line *line,
+	     const struct packet *p, const uint8_t *frame, unsigned direction, uint32_t now_ms,
+	     enum track_verdict *verdict)
 {
 	const uint64_t word = flow_entry_word(e);
-	const unsigned before = flow_word_state(word);
 	/* Relaxed: a number of its own, as those of the word are. */
 	const uint32_t pause_ms =
 		now_ms - atomic_load_explicit(&e->last_seen_ms, memory_order_relaxed);
-	unsigned flags = flow_word_flags(word), state = before;
-	bool refresh = flow_word_packets(word, reply) == 0 || pause_ms >= PAUSE_MS;
+	struct track_flow f = flow_of(word, line);
+	const uint8_t before = f.state;
+	bool refresh, reply;
 
-	if (reply)
-		flags |= FLOW_REPLIED;
-	if (e->key.proto == PROTO_TCP)
-		state = track_tcp(state, &flags, reply, tcp_flags);
-	else if (reply)
-		state = TRACK_ESTABLISHED;
-	atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
-	refresh |= flow_count_add(e, d, word, reply, ip_bytes, state, flags);
-	return (state != before ? TRACK_STATE : 0) | (refresh ? TRACK_REFRESH : 0);
+	/* A later fragment belongs where its first one does. */
+	*verdict = TRACK_UNTRACKED;
+	if (p->kind != PACKET_LATER_FRAGMENT)
+		*verdict = track_judge(&f, p, frame, direction, now_ms);
+	reply = direction != f.origin;
+	refresh = flow_word_packets(word, reply) == 0 || pause_ms >= PAUSE_MS;
+	if (*verdict != TRACK_INVALID)
+		atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
+	refresh |= flow_count_add(e, d, word, reply, p->l3_bytes, f.state,
+				  flags_with(flow_word_flags(word), &f));
+	return (f.state != before ? TRACK_STATE : 0) | (refresh ? TRACK_REFRESH : 0);
+}
+
+enum track_verdict
+track_error(const struct flow_entry *e, struct track_line *line, const struct packet *p,
+	    unsigned direction)
+{
+	struct track_flow f = flow_of(flow_entry_word(e), line);
+
+	return track_judge(&f, p, NULL, direction, 0);
 }

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "common/base/clock.h"
+#include "dataplane/flow/flow_memory.h"
 #include "dataplane/worker/worker.h"
 
 #define POOL_CACHE 256
@@ -118,6 +119,40 @@ make_rings(struct dataplane *dp)
 	return missing ? say("no memory for rings between threads", -ENOMEM) : 0;
 }
 
+/* The trackers' lines of all flows. */
+static int
+tracks_create(struct worker *w, int numa_node)
+{
+	const uint64_t bytes = flow_slots(w->flows) * sizeof(*w->tracks);
+	void *memory;
+	int error;
+
+	if (w->dp->options.tracking == TRACK_OFF)
+		return 0;
+	error = flow_memory_map(bytes, numa_node, &memory);
+	if (error != 0) {
+		fprintf(stderr,
+			"berthd: no memory to track %u flows (%" PRIu64
+			" MiB per worker): %s; lower flows.capacity\n",
+			w->dp->options.flows_capacity, bytes >> 20, strerror(-error));
+		return error;
+	}
+	w->tracks = memory;
+	return 0;
+}
+
+static void
+worker_destroy(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->tracks != NULL)
+		flow_memory_unmap(w->tracks, flow_slots(w->flows) * sizeof(*w->tracks));
+	flow_table_destroy(w->flows);
+	fragment_table_destroy(w->fragments);
+	rte_free(w);
+}
+
 static int
 make_fragments(struct worker *w)
 {
@@ -162,7 +197,11 @@ make_worker(struct dataplane *dp, uint16_t id)
 			"berthd: no memory for a flow table of %u entries (%" PRIu64
 			" MiB per worker): %s; lower flows.capacity\n",
 			table.capacity, flow_table_bytes(table.capacity) >> 20, strerror(-error));
-	return error != 0 ? error : make_fragments(w);
+	if (error != 0)
+		return error;
+	const int untracked = tracks_create(w, socket);
+
+	return untracked != 0 ? untracked : make_fragments(w);
 }
 
 /* Gives each worker its queues: queue w of each nic, as far as there are so many. */
@@ -358,11 +397,7 @@ dataplane_destroy(struct dataplane *dp)
 			rte_ring_free(dp->handover[from][to]);
 		rte_ring_free(dp->events[from]);
 		rte_ring_free(dp->flow_events[from]);
-		if (dp->workers[from] != NULL) {
-			flow_table_destroy(dp->workers[from]->flows);
-			fragment_table_destroy(dp->workers[from]->fragments);
-		}
-		rte_free(dp->workers[from]);
+		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);
 	rte_free(dp->published_qsbr);

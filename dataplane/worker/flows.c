@@ -153,7 +153,7 @@ expect(struct worker *w, uint32_t index, unsigned state)
 /* Makes an entry in which endpoint `side` belongs to `to`. */
 static enum drop_reason
 open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned direction,
-	   unsigned side, const struct bind_result *to, uint8_t flags, uint32_t *index)
+	   unsigned side, const struct bind_result *to, unsigned flags, uint32_t *index)
 {
 	bool created;
 
@@ -167,26 +167,42 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 
 	if (direction == 1)
 		flags |= FLOW_ORIG_IS_1;
-	atomic_store_explicit(&e->word, flow_word_with(0, TRACK_NEW, flags), memory_order_relaxed);
+	flags |= track_mode_flags(w->dp->options.tracking);
+	atomic_store_explicit(&e->word, flow_word_with(0, 0, flags), memory_order_relaxed);
 	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
 	/* No reader looks at it yet (F6). */
 	*d = (struct flow_detail){ .first_ms = w->now_ms, .link = LINK_NONE };
 	set_port(w, d, side, to);
 	entry_remember(w, e, d);
-	expect(w, *index, TRACK_NEW);
+	expect(w, *index, 0);
 	count(&w->counters, COUNTER_flows_created, 1);
-	if (w->reporting)
-		report_flow(w, *index, FLOW_EVENT_NEW, FLOW_LIVES);
 	return DROP_NONE;
 }
 
+/* Strict tracking makes no entry for what begins no flow: it would cost a place in the table. */
+static enum drop_reason
+admit(const struct worker *w, const struct packet *packet, const uint8_t *frame,
+      const struct flow_key *key, unsigned direction, uint64_t hash)
+{
+	struct track_line line;
+	struct track_flow first = { .line = &line, .mode = TRACK_STRICT };
+
+	if (w->dp->options.tracking != TRACK_STRICT ||
+	    track_judge(&first, packet, frame, direction, w->now_ms) != TRACK_INVALID)
+		return DROP_NONE;
+	/* An earlier packet of the burst may have opened the flow that this one belongs to. */
+	return flow_lookup(w->flows, key, hash) == FLOW_NONE ? DROP_TRACK_INVALID : DROP_NONE;
+}
+
 enum drop_reason
-flows_open(struct worker *w, const struct packet *packet, const struct flow_key *key,
-	   unsigned direction, uint64_t hash, uint32_t *index)
+flows_open(struct worker *w, const struct packet *packet, const uint8_t *frame,
+	   const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index)
 {
 	struct bind_result to;
 	enum drop_reason reason = bind_packet(w, packet, hash, &to);
 
+	if (reason == DROP_NONE)
+		reason = admit(w, packet, frame, key, direction, hash);
 	if (reason == DROP_NONE)
 		reason = open_entry(w, key, hash, direction, !direction, &to, 0, index);
 	if (reason == DROP_NONE && packet->facts & (PACKET_TUNNEL | PACKET_PPPOE))
@@ -244,7 +260,7 @@ sender(struct worker *w, uint32_t index, unsigned side)
 }
 
 enum drop_reason
-flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
+flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
 		port_ref *port)
 {
@@ -271,6 +287,11 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 		return DROP_NONE;
 	}
 
+	const enum drop_reason reason = admit(w, packet, frame, key, direction, hash);
+
+	if (reason != DROP_NONE)
+		return reason;
+
 	const bool here = link_set_owns(&w->dp->options.links, packet->key.zone, packet->key.family,
 					packet->key.addr[1]);
 
@@ -278,29 +299,60 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
 			  here ? FLOW_OUTGOING | FLOW_LOCAL : FLOW_OUTGOING, index);
 }
 
-void
-flows_account(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction,
-	      uint16_t link, const uint8_t *mac)
+static struct track_line *
+line_of(const struct worker *w, uint32_t index)
+{
+	return w->tracks == NULL ? NULL : &w->tracks[index];
+}
+
+/* What becomes of a packet after the tracker's verdict. */
+static enum drop_reason
+enforce(struct worker *w, enum track_verdict verdict, enum drop_reason reason)
+{
+	if (verdict != TRACK_INVALID)
+		return DROP_NONE;
+	if (w->dp->options.tracking == TRACK_STRICT)
+		return reason;
+	count(&w->counters, COUNTER_track_invalid_passed, 1);
+	return DROP_NONE;
+}
+
+enum drop_reason
+flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
+	      unsigned direction, uint16_t link, const uint8_t *mac)
 {
 	struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
+	enum track_verdict verdict;
+	const bool first = w->reporting && !report_accounted(e, d);
+	const unsigned events = track_packet(e, d, line_of(w, index), packet, frame, direction,
+					     w->now_ms, &verdict);
 	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
-	const unsigned events =
-		track_packet(e, d, reply, packet->tcp_flags, packet->l3_bytes, w->now_ms);
 	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, packet->tcp_flags);
 
 	if (tcp_flags != 0)
 		flow_tcp_flags_note(e, d, reply, tcp_flags);
-	if ((events & TRACK_STATE) != 0) {
+	if ((events & TRACK_STATE) != 0)
 		expect(w, index, flow_word_state(flow_entry_word(e)));
-		if (w->reporting)
-			report_flow(w, index, FLOW_EVENT_UPDATE, FLOW_LIVES);
-	}
+	if (first)
+		report_flow(w, index, FLOW_EVENT_NEW, FLOW_LIVES);
+	else if (w->reporting && (events & TRACK_STATE) != 0)
+		report_flow(w, index, FLOW_EVENT_UPDATE, FLOW_LIVES);
 	/* The way back is learnt anew now and then: it lies on the other line. */
-	if ((events & TRACK_REFRESH) != 0 && mac != NULL) {
+	if ((events & TRACK_REFRESH) != 0 && mac != NULL && verdict != TRACK_INVALID) {
 		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
 		atomic_store_explicit(&d->link, link, memory_order_relaxed);
 	}
+	return enforce(w, verdict, DROP_TRACK_INVALID);
+}
+
+enum drop_reason
+flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction)
+{
+	return enforce(
+		w,
+		track_error(flow_entry_at(w->flows, index), line_of(w, index), packet, direction),
+		DROP_ICMP_UNRELATED);
 }
 
 uint32_t
@@ -314,9 +366,9 @@ flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worke
 
 	if (idle_ms < timeout_ms)
 		return timeout_ms - idle_ms;
-	if (w->reporting)
-		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
 	d = flow_detail_at(t, index);
+	if (w->reporting && report_accounted(e, d))
+		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
 	count_flow(w, detail_port(d, 0), -1);
 	count_flow(w, detail_port(d, 1), -1);
 	count(&w->counters, COUNTER_flows_ended, 1);

@@ -304,7 +304,8 @@ find_flow(struct worker *w, struct burst *b, uint16_t i, port_ref *port)
 		if (p->kind == PACKET_LATER_FRAGMENT) {
 			reason = flows_follow(w, p, &b->keys[i], b->hashes[i], &b->flows[i]);
 		} else {
-			reason = flows_open(w, p, &b->keys[i], b->direction[i], b->hashes[i],
+			reason = flows_open(w, p, rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *),
+					    &b->keys[i], b->direction[i], b->hashes[i],
 					    &b->flows[i]);
 			b->record_flags[i] |= RECORD_NEW_FLOW;
 		}
@@ -340,13 +341,27 @@ way_back(const struct burst *b, uint16_t i)
 	return rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *) + MAC_BYTES;
 }
 
+/* Follows the flow of each packet; what strict tracking refuses is gone afterwards. */
 static void
-track(struct worker *w, const struct burst *b)
+track(struct worker *w, struct burst *b)
 {
-	for (uint16_t i = 0; i < b->n; i++)
-		if (b->packets[i].kind != PACKET_ICMP_ERROR)
-			flows_account(w, b->flows[i], &b->packets[i], b->direction[i], b->links[i],
-				      way_back(b, i));
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct packet *p = &b->packets[i];
+		const uint8_t *frame = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+		const enum drop_reason reason =
+			p->kind == PACKET_ICMP_ERROR
+				? flows_error(w, b->flows[i], p, b->direction[i])
+				: flows_account(w, b->flows[i], p, frame, b->direction[i],
+						b->links[i], way_back(b, i));
+
+		if (reason == DROP_NONE)
+			burst_move_keyed(b, i, kept++);
+		else
+			worker_drop(w, b->mbufs[i], reason);
+	}
+	b->n = kept;
 }
 
 void

@@ -121,17 +121,20 @@ outbound_flow(struct worker *w, struct burst *b)
 	for (uint16_t i = 0; i < b->n; i++) {
 		const struct packet *p = &b->packets[i];
 		port_ref from;
-		const enum drop_reason reason =
-			flows_authorise(w, b->apps[i], p, &b->keys[i], b->direction[i],
+		const uint8_t *frame = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+		enum drop_reason reason =
+			flows_authorise(w, b->apps[i], p, frame, &b->keys[i], b->direction[i],
 					b->hashes[i], &b->flows[i], &from);
 
+		if (reason == DROP_NONE)
+			reason = flows_account(w, b->flows[i], p, frame, b->direction[i], LINK_NONE,
+					       NULL);
 		if (reason != DROP_NONE) {
 			worker_drop(w, b->mbufs[i], reason);
 			continue;
 		}
 		count_word(&w->ports[port_ref_id(from)].sent, 1);
 		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
-		flows_account(w, b->flows[i], p, b->direction[i], LINK_NONE, NULL);
 		b->record_flags[i] = RECORD_LOCAL;
 		if (flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL)
 			send_here(w, b, i);

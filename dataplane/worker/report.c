@@ -7,6 +7,7 @@
 #include "dataplane/worker/worker.h"
 
 #define TCP_FIN 0x01u
+#define TCP_RST 0x04u
 
 void
 report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum flow_end end)
@@ -20,16 +21,30 @@ report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum fl
 		count(&w->counters, COUNTER_flow_events_lost, 1);
 }
 
-/* A TCP flow may carry both FINs and, behind them, a reset: then it was closed in order. */
+bool
+report_accounted(const struct flow_entry *e, const struct flow_detail *d)
+{
+	struct flow_totals totals;
+
+	flow_totals_read(e, d, &totals);
+	return totals.packets[0] + totals.packets[1] > 0;
+}
+
+/* A TCP flow may carry both FINs and, behind them, a reset: then it was closed in order. One that
+ * was reset before it was answered is in no state again. */
 enum flow_end
 report_end(const struct worker *w, uint32_t index)
 {
 	struct flow_record r;
 
 	flow_record_read(flow_entry_at(w->flows, index), flow_detail_at(w->flows, index), &r);
+	const bool reset = ((r.tcp_flags[0] | r.tcp_flags[1]) & TCP_RST) != 0;
+
 	if (track_closed(r.key.proto, r.state))
-		return (r.tcp_flags[0] & r.tcp_flags[1] & TCP_FIN) != 0 ? FLOW_END_FIN
-									: FLOW_END_RST;
+		return reset && (r.tcp_flags[0] & r.tcp_flags[1] & TCP_FIN) == 0 ? FLOW_END_RST
+										 : FLOW_END_FIN;
+	if (reset && r.state == 0)
+		return FLOW_END_RST;
 	return flows_port(w, r.port) == NULL ? FLOW_END_UNBOUND : FLOW_END_TIMEOUT;
 }
 

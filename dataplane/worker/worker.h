@@ -75,6 +75,7 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
+	struct track_line *tracks; /* by index of the flow; NULL: mode off */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -188,16 +189,22 @@ enum drop_reason flows_destination(struct worker *w, uint32_t index, unsigned si
 				   const struct packet *packet, uint64_t hash, port_ref *port);
 /* The first packet from the wire of a flow: binds it and makes its entry. */
 enum drop_reason
-flows_open(struct worker *w, const struct packet *packet, const struct flow_key *key,
-	   unsigned direction, uint64_t hash, uint32_t *index);
+flows_open(struct worker *w, const struct packet *packet, const uint8_t *frame,
+	   const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index);
 /* Whether application `app` may send `packet` in entry `index` (FLOW_NONE: makes one). */
-enum drop_reason flows_authorise(struct worker *w, uint32_t app, const struct packet *packet,
-				 const struct flow_key *key, unsigned direction, uint64_t hash,
-				 uint32_t *index, port_ref *port);
-/* Accounts one packet and remembers the way back. `mac` NULL: from an application. A later fragment
- * has no TCP flags and moves no state. */
-void flows_account(struct worker *w, uint32_t index, const struct packet *packet,
-		   unsigned direction, uint16_t link, const uint8_t *mac);
+enum drop_reason
+flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
+		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
+		port_ref *port);
+/* Tracks and accounts one packet, no ICMP error, and remembers the way back. `frame` is what the
+ * packet's offsets count from; `mac` NULL: from an application. A later
+ * fragment is accounted only. DROP_NONE, or why it is refused. */
+enum drop_reason
+flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
+	      unsigned direction, uint16_t link, const uint8_t *mac);
+/* The same for an ICMP error about the flow, which is not accounted. */
+enum drop_reason
+flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
 /* The binding by which endpoint `side` was decided, after one of the functions above said where
@@ -213,6 +220,8 @@ enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
 /* report.c: tells control of a flow, or counts that it could not. To be called while somebody
  * listens (w->reporting). */
 void report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum flow_end end);
+/* Whether a packet of the flow was counted yet: the first is told as a new flow. */
+bool report_accounted(const struct flow_entry *e, const struct flow_detail *d);
 /* Why a flow that idled for its time ends. */
 enum flow_end report_end(const struct worker *w, uint32_t index);
 

@@ -24,7 +24,8 @@ SHAPES = {
         "version": str, "pid": COUNT, "uptime_ms": COUNT, "workers": COUNT,
         "applications": COUNT, "ports": COUNT, "bindings": COUNT, "flows": COUNT, "memory": str,
         "conserved": bool, "received": COUNT, "delivered": COUNT, "transmitted": COUNT,
-        "dropped": COUNT, "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
+        "dropped": COUNT, "listeners": COUNT,
+        "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
     },
     "nics": {"nics": [{
         "name": str, "device": str, "driver": str, "mac": str, "up": bool, "speed_mbps": COUNT,

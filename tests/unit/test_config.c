@@ -308,10 +308,10 @@ Test(config, defaults)
 	cr_assert(c.nics[0].checksum_verify && c.responder && !c.nics[0].promiscuous);
 	cr_assert(all(eq(u16, c.links[0].zone, 0), eq(u16, c.links[0].addresses_count, 0)));
 	cr_assert(eq(u32, c.flows_capacity, 262144));
-	cr_assert(all(eq(u32, c.timeouts.tcp_opening, 240),
-		      eq(u32, c.timeouts.tcp_established, 7440),
-		      eq(u32, c.timeouts.tcp_closing, 240), eq(u32, c.timeouts.udp_new, 120),
-		      eq(u32, c.timeouts.udp_stream, 300), eq(u32, c.timeouts.icmp, 60)));
+	cr_assert(all(eq(int, c.tracking_mode, CONFIG_TRACKING_LOOSE),
+		      eq(int, c.timers, TIMER_PROFILE_RFC)));
+	for (unsigned i = 0; i < TIMER_COUNT; i++)
+		cr_assert(eq(u32, c.timeouts[i], 0));
 	cr_assert(all(eq(u32, c.fragments.timeout_ms, 60000), eq(u32, c.fragments.datagrams, 1024),
 		      eq(u32, c.fragments.held_packets, 512), eq(u32, c.fragments.per_source, 64)));
 	cr_assert(eq(int, c.unmatched, CONFIG_UNMATCHED_DROP));
@@ -329,8 +329,11 @@ Test(config, defaults)
 static const char full[] =
 	"memory: {mode: ordinary, megabytes: 128, buffers: 8192}\n"
 	"workers: {cores: [2, 0], idle: {mode: poll, empty-polls: 1, sleep-us: 10000}}\n"
-	"flows: {capacity: 1024, timeouts: {tcp-opening: 1, tcp-established: 2, tcp-closing: 3,\n"
-	"  udp-new: 4, udp-stream: 5, icmp: 6}}\n"
+	"flows: {capacity: 1024, tracking: {mode: strict, timers: linux}, timeouts: {\n"
+	"  tcp-opening: 1, tcp-syn-received: 2, tcp-established: 3, tcp-closing: 4,\n"
+	"  tcp-close-wait: 5, tcp-last-ack: 6, tcp-time-wait: 7, tcp-closed: 8, udp-new: 9,\n"
+	"  udp-replied: 10, udp-stream: 11, icmp: 12, sctp-opening: 13, sctp-established: 14,\n"
+	"  sctp-closing: 15, sctp-closed: 16, sctp-heartbeat: 17, other: 18}}\n"
 	"fragments: {timeout-ms: 30000, datagrams: 16, held-packets: 17, per-source: 18}\n"
 	"nics:\n"
 	"  - {name: wan, interface: eth1, queues: 2, rx-descriptors: 64, tx-descriptors: 128,\n"
@@ -369,9 +372,10 @@ Test(config, every_value_reaches_its_field)
 		      eq(u16, c.worker_cores[1], 0)));
 	cr_assert(all(eq(int, c.idle.mode, CONFIG_IDLE_POLL), eq(u32, c.idle.empty_polls, 1),
 		      eq(u32, c.idle.sleep_us, 10000), eq(u32, c.flows_capacity, 1024)));
-	cr_assert(all(eq(u32, c.timeouts.tcp_opening, 1), eq(u32, c.timeouts.tcp_established, 2),
-		      eq(u32, c.timeouts.tcp_closing, 3), eq(u32, c.timeouts.udp_new, 4),
-		      eq(u32, c.timeouts.udp_stream, 5), eq(u32, c.timeouts.icmp, 6)));
+	cr_assert(all(eq(int, c.tracking_mode, CONFIG_TRACKING_STRICT),
+		      eq(int, c.timers, TIMER_PROFILE_LINUX)));
+	for (unsigned i = 0; i < TIMER_COUNT; i++)
+		cr_assert(eq(u32, c.timeouts[i], i + 1));
 	cr_assert(all(eq(u32, c.fragments.timeout_ms, 30000), eq(u32, c.fragments.datagrams, 16),
 		      eq(u32, c.fragments.held_packets, 17), eq(u32, c.fragments.per_source, 18)));
 	cr_assert(all(eq(u16, c.nics_count, 2), eq(u16, c.links_count, 4)));

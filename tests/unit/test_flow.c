@@ -74,6 +74,7 @@ Test(flow, layout)
 	cr_expect(le(u64, (uint64_t)((uint8_t *)(t->limbo + t->slots) - (uint8_t *)t),
 		     flow_table_bytes(100000)));
 	cr_expect(eq(u64, t->bytes, flow_table_bytes(100000)));
+	cr_expect(eq(u32, flow_slots(t), flow_slots_for(100000)));
 	cr_expect(gt(u64, flow_table_bytes(FLOW_CAPACITY_MAX), 1ull << 34));
 	flow_table_destroy(t);
 	flow_table_destroy(NULL);

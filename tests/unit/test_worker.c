@@ -493,3 +493,56 @@ Test(worker, flow_table_full)
 	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
 	fixture_end(f);
 }
+
+/* What becomes of an ACK out of the blue, a SYN, an ACK where only the other side may answer, and a
+ * reset out of the blue, of another flow. */
+static void
+mode_check(enum track_mode mode, uint32_t delivered, uint32_t refused, uint32_t passed,
+	   uint32_t created)
+{
+	static const struct {
+		uint16_t from;
+		uint8_t flags;
+	} sent[] = { { 5000, 0x10 }, { 5000, 0x02 }, { 5000, 0x10 }, { 5001, 0x04 } };
+	struct dataplane_options o = default_options(1);
+	struct fixture *f;
+
+	o.tracking = mode;
+	f = fixture_make(&o);
+	rule(f, "tcp/*:80", 0);
+	publish(f, true, 2);
+	for (unsigned i = 0; i < array_length(sent); i++) {
+		struct frame q;
+
+		frame_ethernet(&q, 0, 0x0800);
+		frame_ipv4(&q, PROTO_TCP, NULL, 0);
+		frame_tcp(&q, sent[i].from, 80, sent[i].flags, 0);
+		frame_finish(&q);
+		wire_put(f, 0, &q);
+	}
+	poll_all(f);
+	for (uint32_t i = 0; i < delivered; i++)
+		cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(u64, dropped(f, DROP_TRACK_INVALID), refused));
+	cr_expect(eq(u64, total(f, COUNTER_track_invalid_passed), passed));
+	cr_expect(eq(u64, total(f, COUNTER_flows_created), created));
+	fixture_end(f);
+}
+
+/* Goal: what belongs to no flow is dropped by name and makes no entry when strict, is delivered and
+ * counted when loose, and is nothing special when tracking is off. Method: the same packets. */
+Test(worker, tracking_strict)
+{
+	mode_check(TRACK_STRICT, 1, 3, 0, 1);
+}
+
+Test(worker, tracking_loose)
+{
+	mode_check(TRACK_LOOSE, 4, 0, 1, 2);
+}
+
+Test(worker, tracking_off)
+{
+	mode_check(TRACK_OFF, 4, 0, 0, 2);
+}

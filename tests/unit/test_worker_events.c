@@ -7,7 +7,7 @@ TestSuite(worker_events, .init = eal_setup, .timeout = 60);
 
 /* One TCP packet of station A (`reply` false) or of the application. */
 static void
-tcp_packet(struct fixture *f, bool reply, uint16_t client, uint8_t flags)
+tcp_packet(struct fixture *f, bool reply, uint16_t client, uint8_t flags, uint8_t seq, uint8_t ack)
 {
 	struct frame q;
 	uint8_t ip[2048];
@@ -15,7 +15,8 @@ tcp_packet(struct fixture *f, bool reply, uint16_t client, uint8_t flags)
 
 	frame_ethernet(&q, 0, 0x0800);
 	frame_ipv4(&q, 6, NULL, 0);
-	frame_tcp(&q, client, 443, flags, 10);
+	frame_tcp(&q, client, 443, flags, 0);
+	memcpy(q.bytes + q.l4 + 4, (const uint8_t[]){ 0, 0, 0, seq, 0, 0, 0, ack }, 8);
 	frame_finish(&q);
 	if (reply) {
 		answer_of(&q, ip, &bytes);
@@ -49,16 +50,18 @@ Test(worker_events, tells_what_becomes_of_a_flow)
 	enum { FIN = 1, SYN = 2, PSH = 8, ACK = 16 };
 	static const struct {
 		bool reply;
-		uint8_t flags;
-		unsigned kind, state;
+		uint8_t flags, seq, ack;
+		unsigned kind;
+		const char *state;
 	} steps[] = {
-		{ false, SYN, FLOW_EVENT_NEW, TRACK_NEW },
-		{ true, SYN | ACK, FLOW_EVENT_KINDS, 0 },
-		{ false, ACK, FLOW_EVENT_UPDATE, TRACK_ESTABLISHED },
-		{ false, ACK, FLOW_EVENT_KINDS, 0 },
-		{ false, PSH | ACK, FLOW_EVENT_KINDS, 0 },
-		{ true, FIN | ACK, FLOW_EVENT_UPDATE, TRACK_CLOSING },
-		{ false, FIN | ACK, FLOW_EVENT_UPDATE, TRACK_CLOSED },
+		{ false, SYN, 10, 0, FLOW_EVENT_NEW, "syn_sent" },
+		{ true, SYN | ACK, 50, 11, FLOW_EVENT_UPDATE, "syn_received" },
+		{ false, ACK, 11, 51, FLOW_EVENT_UPDATE, "established" },
+		{ false, ACK, 11, 51, FLOW_EVENT_KINDS, "" },
+		{ false, PSH | ACK, 11, 51, FLOW_EVENT_KINDS, "" },
+		{ true, FIN | ACK, 51, 11, FLOW_EVENT_UPDATE, "fin_wait" },
+		{ false, FIN | ACK, 11, 52, FLOW_EVENT_UPDATE, "last_ack" },
+		{ true, ACK, 52, 12, FLOW_EVENT_UPDATE, "time_wait" },
 	};
 	const struct dataplane_options o = default_options(1);
 	struct fixture *f = fixture_make(&o);
@@ -68,17 +71,19 @@ Test(worker_events, tells_what_becomes_of_a_flow)
 	publish(f, true, 2);
 	dataplane_flow_events_want(f->dp, true);
 	for (unsigned i = 0; i < array_length(steps); i++) {
-		tcp_packet(f, steps[i].reply, 5000, steps[i].flags);
+		tcp_packet(f, steps[i].reply, 5000, steps[i].flags, steps[i].seq, steps[i].ack);
 		cr_assert(eq(u32, next_event(f, &e), steps[i].kind), "step %u", i);
 		if (steps[i].kind != FLOW_EVENT_KINDS)
-			cr_expect(eq(u8, e.flow.state, steps[i].state), "step %u", i);
+			cr_expect(eq(str, (char *)track_state_name(PROTO_TCP, e.flow.state),
+				     (char *)steps[i].state),
+				  "step %u", i);
 	}
 	expire_all(f);
 	cr_assert(eq(u32, next_event(f, &e), FLOW_EVENT_DESTROY));
 	cr_expect(eq(u8, e.flow.end, FLOW_END_FIN));
 	cr_expect(eq(u64, e.flow.packets[0], 5));
-	cr_expect(eq(u64, e.flow.packets[1], 2));
-	cr_expect(eq(u64, e.flow.bytes[0], 5 * 54));
+	cr_expect(eq(u64, e.flow.packets[1], 3));
+	cr_expect(eq(u64, e.flow.bytes[0], 5 * 44));
 	cr_expect(eq(u8, e.flow.tcp_flags[0], SYN | ACK | PSH | FIN));
 	cr_expect(eq(u8, e.flow.tcp_flags[1], SYN | ACK | FIN));
 	cr_expect(eq(u32, e.flow.port, f->port[0].dp.ref));
@@ -102,8 +107,8 @@ Test(worker_events, tells_why_a_flow_ends)
 	rule(f, "udp/*:54", 1);
 	publish(f, true, 2);
 	dataplane_flow_events_want(f->dp, true);
-	tcp_packet(f, false, 5000, 2);
-	tcp_packet(f, true, 5000, 4);
+	tcp_packet(f, false, 5000, 2, 10, 0);
+	tcp_packet(f, true, 5000, 0x14, 0, 11);
 	for (uint16_t to = 53; to <= 54; to++) {
 		q = udp4(5000, to, 8);
 		wire_put(f, 0, &q);

@@ -72,11 +72,12 @@ default_options(uint16_t workers)
 		.responder = true,
 		.reject_per_second = 4,
 		.flows_capacity = FLOW_CAPACITY_MIN,
-		.timeouts = { 1000, 2000, 500, 1000, 2000, 1000 },
 		.fragments = { 60000, 32, 16, 16 },
 	};
 	struct link *l = &o.links.links[0];
 
+	for (unsigned i = 0; i < TIMER_COUNT; i++)
+		o.timeouts.ms[i] = 1000;
 	o.links.count = 1;
 	*l = (struct link){ .mtu = 1500, .addresses_count = 2 };
 	cr_assert(zero(int, prefix_parse("198.51.100.2/24", &l->addresses[0])));
