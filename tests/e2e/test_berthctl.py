@@ -16,15 +16,15 @@ from lib import BERTHCTL, TRAFFIC, Application, Daemon, sound, wait_for
 
 OK, REFUSED, USAGE, UNREACHABLE, DENIED = range(5)
 COUNT = int
-DIRECTION = {"address": str, "port": COUNT, "packets": COUNT, "bytes": COUNT}
+DIRECTION = {"address": str, "port": COUNT, "packets": COUNT, "bytes": COUNT, "tcp_flags": str}
 BINDING = {"binding": COUNT, "identity": str, "port": str}
 # Shape of each answer: a type, [shape of every element], or {key: shape}; {str: shape}: any keys.
 SHAPES = {
     "status": {
         "version": str, "pid": COUNT, "uptime_ms": COUNT, "workers": COUNT,
         "applications": COUNT, "ports": COUNT, "bindings": COUNT, "flows": COUNT, "memory": str,
-        "conserved": bool, "received": COUNT, "delivered": COUNT, "transmitted": COUNT,
-        "dropped": COUNT, "listeners": COUNT,
+        "conserved": bool, "listeners": COUNT, "received": COUNT, "delivered": COUNT,
+        "transmitted": COUNT, "dropped": COUNT,
         "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
     },
     "nics": {"nics": [{
@@ -51,7 +51,7 @@ SHAPES = {
     "flows": {"more": bool, "flows": [{
         "worker": COUNT, "proto": str, "zone": COUNT, "orig": DIRECTION, "reply": DIRECTION,
         "state": str, "port": str, "age_ms": COUNT, "idle_ms": COUNT, "timeout_ms": COUNT,
-        "outgoing": bool,
+        "outgoing": bool, "first": str, "last": str,
     }]},
     "stats": {"counters": {str: COUNT}, "drops": {str: COUNT}, "held": COUNT, "in": COUNT,
               "out": COUNT, "conserved": bool},
