@@ -23,7 +23,7 @@
 	X(flows_created, "flow entries made (information only)")                                  \
 	X(flows_ended, "flow entries removed (information only)")                                 \
 	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")     \
-	X(flow_events_lost, "news of flows that control did not take in time (information only)")  \
+	X(flow_events_lost, "news of flows that control did not take in time (information only)") \
 	X(track_invalid_passed, "invalid packets that loose tracking let pass (information only)")
 
 /* Why a packet was dropped. X(NAME, "name", "help", "source") */
