@@ -175,13 +175,15 @@ IDENTITIES = [
 
 def main():
     output = pathlib.Path(sys.argv[1])
-    for kind in ("parse", "identity", "fragment"):
+    for kind in ("parse", "identity", "fragment", "config"):
         (output / kind).mkdir(parents=True, exist_ok=True)
     for name, frame in frames():
         # fuzz_parse.c reads flags and a tag before the frame: look into tunnels, no checksums.
         (output / "parse" / name).write_bytes(b"\x7e\x08\0\0" + frame)
     for name, content in fragments():
         (output / "fragment" / name).write_bytes(content)
+    example = pathlib.Path(__file__).parents[2] / "config" / "berth.yaml"
+    (output / "config" / "example").write_bytes(example.read_bytes())
     for number, text in enumerate(IDENTITIES):
         (output / "identity" / f"{number:02}").write_text(text)
 
