@@ -28,6 +28,7 @@ static const char help[] =
 	"  --packets              one JSON object per packet, one per line\n"
 	"  --checksum verify      refuse wrong checksums (default)\n"
 	"  --checksum ignore      do not look at them\n"
+	"  --tunnels TYPE,...     look into vxlan, geneve, gre, ipip, 6in4, gtpu, or all\n"
 	"  --offload              as from a nic that strips the VLAN tag and verifies checksums\n"
 	"  --version              print the version\n"
 	"  --help                 this\n"
@@ -48,14 +49,43 @@ usage(const char *what, const char *which)
 	return EXIT_USAGE;
 }
 
+/* Reads a list of tunnel types with commas between them. False: one is none. */
+static bool
+tunnels_read(const char *list, unsigned *tunnels)
+{
+	if (strcmp(list, "all") == 0) {
+		*tunnels = PARSE_TUNNELS;
+		return true;
+	}
+	*tunnels = 0;
+	for (const char *at = list;; at++) {
+		const size_t length = strcspn(at, ",");
+		unsigned type = TUNNEL_NONE + 1;
+
+		while (type < TUNNEL_TYPES && (strlen(tunnel_names[type]) != length ||
+					       strncmp(at, tunnel_names[type], length) != 0))
+			type++;
+		if (type == TUNNEL_TYPES)
+			return false;
+		*tunnels |= PARSE_TUNNEL(type);
+		at += length;
+		if (*at == '\0')
+			return true;
+	}
+}
+
 /* Reads the arguments. 0; EXIT_USAGE; or -1 where the answer was already printed. */
 static int
 options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "packets", no_argument, NULL, 'p' }, { "checksum", required_argument, NULL, 'c' },
-		{ "offload", no_argument, NULL, 'o' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },    { 0 },
+		{ "packets", no_argument, NULL, 'p' },
+		{ "checksum", required_argument, NULL, 'c' },
+		{ "offload", no_argument, NULL, 'o' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "tunnels", required_argument, NULL, 't' },
+		{ 0 },
 	};
 	int option;
 
@@ -71,6 +101,12 @@ options_read(struct options *o, int argc, char **argv)
 			break;
 		case 'o':
 			o->reading.offload = true;
+			break;
+		case 't':
+			if (!tunnels_read(optarg, &o->reading.tunnels))
+				return usage("--tunnels takes types with commas between, or all, "
+					     "not ",
+					     optarg);
 			break;
 		case 'V':
 			printf("berth-replay %s\n", BERTH_VERSION);

@@ -140,13 +140,14 @@ ip_print(const struct reading *r, struct json_line *line)
 		quote_print(p, line);
 }
 
+const char *const tunnel_names[TUNNEL_TYPES] = {
+	[TUNNEL_VXLAN] = "vxlan", [TUNNEL_GENEVE] = "geneve", [TUNNEL_GRE] = "gre",
+	[TUNNEL_IPIP] = "ipip",   [TUNNEL_6IN4] = "6in4",     [TUNNEL_GTPU] = "gtpu",
+};
+
 static void
 tunnel_print(const struct reading *r, struct json_line *line)
 {
-	static const char *const names[TUNNEL_TYPES] = {
-		[TUNNEL_VXLAN] = "vxlan", [TUNNEL_GENEVE] = "geneve", [TUNNEL_GRE] = "gre",
-		[TUNNEL_IPIP] = "ipip",   [TUNNEL_6IN4] = "6in4",     [TUNNEL_GTPU] = "gtpu",
-	};
 	const struct packet_tunnel *tunnel = &r->packet.more.tunnel;
 
 	header_print(r->frame + tunnel->outer_l3_offset, line);
@@ -154,7 +155,7 @@ tunnel_print(const struct reading *r, struct json_line *line)
 	ip_print(r, line);
 	json_close(line);
 	json_open(line, "tunnel");
-	json_text(line, "type", names[tunnel->type]);
+	json_text(line, "type", tunnel_names[tunnel->type]);
 	if (tunnel->has_id)
 		json_number(line, "id", tunnel->id);
 	json_close(line);

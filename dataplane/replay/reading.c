@@ -69,7 +69,7 @@ void
 reading_make(const struct reading_options *options, int link_type, const struct captured *captured,
 	     struct reading *out)
 {
-	unsigned flags = options->checksum_ignore ? PARSE_CHECKSUM_IGNORE : 0;
+	unsigned flags = options->tunnels | (options->checksum_ignore ? PARSE_CHECKSUM_IGNORE : 0);
 	uint32_t kept, bytes;
 	uint16_t vlan_tci = 0;
 

@@ -22,10 +22,12 @@ enum reading_skip {
 	SKIP_COUNT,
 };
 extern const char *const skip_names[SKIP_COUNT];
+extern const char *const tunnel_names[TUNNEL_TYPES]; /* NULL: TUNNEL_NONE */
 
 struct reading_options {
 	bool checksum_ignore; /* as the daemon's `checksum: ignore` */
 	bool offload;         /* as a nic with offloads hands the frame over */
+	unsigned tunnels;     /* PARSE_TUNNEL() of each type to look into, as `tunnels` of a nic */
 };
 
 /* One packet and all that is printed of it. Made anew by each reading_make(). */

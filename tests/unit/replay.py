@@ -53,6 +53,17 @@ def ipv6_udp():
     return struct.pack("!IHBB", 0x60000000, len(udp), 17, 64) + addresses + udp
 
 
+def outer_ipv4(proto, payload):
+    addresses = socket.inet_aton("203.0.113.1") + socket.inet_aton("203.0.113.2")
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0) + addresses
+    return MACS + b"\x08\x00" + ip[:10] + checksum(ip) + ip[12:] + payload
+
+
+def vxlan(vni, frame):
+    header = struct.pack("!II", 0x08000000, vni << 8)
+    return outer_ipv4(17, struct.pack("!HHHH", 50000, 4789, 16 + len(frame), 0) + header + frame)
+
+
 def pcap(link_type, packets, order="<", nano=False, times=((1, 5),)):
     """A pcap file; a packet is its bytes, or its bytes and its length on the wire."""
     magic = 0xA1B23C4D if nano else 0xA1B2C3D4
@@ -184,9 +195,30 @@ class Files(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertIn("none: No such file", messages)
 
+    def test_tunnels(self):
+        inner = MACS + b"\x08\x00" + ipv4_syn_ack()
+        data = pcap(1, [vxlan(5, inner), outer_ipv4(4, ipv4_syn_ack())], times=((1, 5), (1, 6)))
+        outside, _, status = replay("-", data=data)
+        self.assertEqual(status, 0)
+        self.assertEqual([(p["proto"], p["src"], "tunnel" in p) for p in outside],
+                         [(17, "203.0.113.1", False), (4, "203.0.113.1", False)])
+        for choice, tunnels in (("all", [{"type": "vxlan", "id": 5}, {"type": "ipip"}]),
+                                ("ipip,vxlan", [{"type": "vxlan", "id": 5}, {"type": "ipip"}]),
+                                ("gre,ipip", [None, {"type": "ipip"}])):
+            inside, _, status = replay("--tunnels", choice, "-", data=data)
+            self.assertEqual(status, 0)
+            self.assertEqual([p.get("tunnel") for p in inside], tunnels)
+            for p in inside:
+                self.assertEqual((p["src"], p["verdict"]), ("203.0.113.1", "ok"))
+                if "tunnel" in p:
+                    self.assertEqual((p["inner"]["src"], p["inner"]["sport"],
+                                      p["inner"]["tcp_flags"]), ("192.0.2.1", 443, "SA"))
+
     def test_usage(self):
         for arguments, status in (([], 2), (["--packets"], 2), (["x.pcap"], 2), (["--nonsense"], 2),
-                                  (["--packets", "--checksum", "maybe", "x"], 2), (["--help"], 0),
+                                  (["--packets", "--checksum", "maybe", "x"], 2),
+                                  (["--packets", "--tunnels", "vxlan,", "x"], 2),
+                                  (["--packets", "--tunnels", "vx", "x"], 2), (["--help"], 0),
                                   (["--version"], 0)):
             run = subprocess.run([REPLAY, *arguments], capture_output=True, check=False, timeout=60)
             self.assertEqual(run.returncode, status)
