@@ -4,8 +4,9 @@
 # it: Criterion looks at what its children did, and not at how they ended.
 #
 # Criterion forks while threads of its own allocate. gcc 12's address sanitizer leaves the lock of
-# its allocator as fork() found it, so that once in a while a child waits for ever before its test
-# begins. A program that stands still for so long is ended and started again.
+# its allocator as fork() found it, so that now and then a child waits for ever before its test
+# begins. A process with one thread that waits for a lock shows it: the program is started again.
+import glob
 import os
 import signal
 import subprocess
@@ -15,30 +16,64 @@ import threading
 REPORTS = (b"Sanitizer: ", b"runtime error: ")
 REPORTED = 66
 STUCK = 67
-STUCK_S = 150
-ATTEMPTS = 3
+LOOK_S = 2
+ATTEMPTS = 10
+
+
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def children(pid):
+    return [int(child) for tasks in glob.glob(f"/proc/{pid}/task/*/children")
+            for child in read(tasks).split()]
+
+
+def waits_for_itself(pid):
+    """Whether a process of one thread waits for a lock: nobody is there to release it."""
+    return "Threads:\t1\n" in read(f"/proc/{pid}/status") and \
+        read(f"/proc/{pid}/wchan").startswith("futex")
+
+
+def end(process):
+    for pid in [*children(process.pid), process.pid]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def watch(process, done, stuck):
+    """Ends the program when one child is found waiting for itself twice."""
+    before = set()
+    while not done.wait(LOOK_S):
+        now = {pid for pid in children(process.pid) if waits_for_itself(pid)}
+        if now & before:
+            stuck.set()
+            end(process)
+        before = now
 
 
 def run(arguments):
     """The exit status, REPORTED where a sanitizer spoke, STUCK where the program stood still."""
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, start_new_session=True)
-    stuck = threading.Event()
-
-    def end():
-        stuck.set()
-        os.killpg(process.pid, signal.SIGKILL)
-
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    done, stuck = threading.Event(), threading.Event()
+    watcher = threading.Thread(target=watch, args=(process, done, stuck))
+    watcher.start()
     # Who ends this script ends what it runs as well.
-    signal.signal(signal.SIGTERM, lambda *_: end())
-    timer = threading.Timer(STUCK_S, end)
-    timer.start()
+    signal.signal(signal.SIGTERM, lambda *_: end(process))
     reported = False
     for line in process.stderr:
         sys.stderr.buffer.write(line)
         reported |= any(r in line for r in REPORTS)
     sys.stderr.flush()
     status = process.wait()
-    timer.cancel()
+    done.set()
+    watcher.join()
     if reported:
         return REPORTED
     return STUCK if stuck.is_set() else status
@@ -49,7 +84,7 @@ def main():
         status = run(sys.argv[1:])
         if status != STUCK:
             break
-        print(f"{sys.argv[1]} stood still for {STUCK_S} s", file=sys.stderr)
+        print(f"{sys.argv[1]}: a child inherited a held lock; once more", file=sys.stderr)
     return status
 
 
