@@ -14,7 +14,6 @@
 /* mbuf, headroom, mempool's header, note, and padding between memory channels. */
 #define BUFFER_OVERHEAD_BYTES 640
 #define ORDINARY_PAGE_BYTES   4096
-#define BUFFER_CACHE          512
 
 /* One argument: room for a list of a thousand processors. */
 #define ARGUMENT_BYTES 8192
@@ -43,7 +42,7 @@ eal_buffers_needed(const struct config *config)
 {
 	const uint32_t workers = config->workers_count;
 	uint32_t buffers = workers * (HELD_MAX + config->fragments.held_packets + 4 * BURST_MAX +
-				      BUFFER_CACHE + (workers - 1) * HANDOVER_SLOTS);
+				      2 * POOL_CACHE + (workers - 1) * HANDOVER_SLOTS);
 
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		buffers += config->nics[i].queues * (uint32_t)config->nics[i].rx_descriptors +
@@ -56,10 +55,15 @@ eal_buffers_needed(const struct config *config)
 }
 
 uint32_t
+eal_buffers(const struct config *config)
+{
+	return config->memory.buffers != 0 ? config->memory.buffers : eal_buffers_needed(config);
+}
+
+uint32_t
 eal_megabytes_needed(const struct config *config, bool hugepages)
 {
-	const uint64_t buffers =
-		config->memory.buffers != 0 ? config->memory.buffers : eal_buffers_needed(config);
+	const uint64_t buffers = eal_buffers(config);
 	uint32_t mtu = MTU_DEFAULT, buffer_bytes;
 	uint64_t bytes;
 

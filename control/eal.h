@@ -37,6 +37,10 @@ int eal_arguments(const struct config *config, const char *cpus, bool hugepages,
  * other EAL heeds the later. 0 or -ENOSPC. */
 int eal_arguments_add(struct eal_arguments *arguments, const char *argument);
 
+/* Packet buffers of the one pool: as many as the configuration orders, or as can be in use at once.
+ */
+uint32_t eal_buffers(const struct config *config);
+
 /* MiB that buffers, queues and rings of this configuration need, of hugepages or of ordinary pages,
  * in which buffers take more; or what it orders. */
 uint32_t eal_megabytes(const struct config *config, bool hugepages);

@@ -27,7 +27,7 @@ struct eal_frames eal_frames(const struct config_nic *nic);
 /* What buffers and EAL itself need, whatever the configuration orders. */
 uint32_t eal_megabytes_needed(const struct config *config, bool hugepages);
 
-/* Buffers that queues and workers can hold at once, as the dataplane counts them. */
+/* Buffers that queues and workers can hold at once. */
 uint32_t eal_buffers_needed(const struct config *config);
 
 int eal_preflight_on(const struct eal_host *host, const struct config *config, FILE *errors,

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "control/eal.h"
+
 static_assert(CONFIG_LINK_ADDRESSES_MAX == LINK_ADDRESSES_MAX, "addresses fit");
 
 static void
@@ -102,7 +104,7 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.idle_sleep = config->idle.mode == CONFIG_IDLE_SLEEP,
 		.idle_empty_polls = config->idle.empty_polls,
 		.idle_sleep_us = config->idle.sleep_us,
-		.buffers = config->memory.buffers,
+		.buffers = eal_buffers(config),
 		.nics_count = config->nics_count,
 		.links.count = config->links_count,
 		.unmatched = unmatched_from_config(config->unmatched),

@@ -44,7 +44,7 @@ struct dataplane_options {
 	bool idle_sleep;
 	uint32_t idle_empty_polls;
 	uint32_t idle_sleep_us;
-	uint32_t buffers; /* mbufs; 0: computed */
+	uint32_t buffers; /* mbufs of the one pool */
 	uint16_t nics_count;
 	struct dataplane_nic_options nics[NICS_MAX];
 	struct link_set links;

@@ -48,6 +48,8 @@
 /* Packets that wait for a neighbour, per worker, and of these per application. */
 #define HELD_MAX     256
 #define HELD_APP_MAX 64
+/* Packet buffers that each worker keeps at hand; up to twice as many lie there. */
+#define POOL_CACHE 256
 /* Depth of each worker-to-worker ring; a power of two. */
 #define HANDOVER_SLOTS 4096
 /* Depth of the neighbour event ring of a worker; a power of two. */

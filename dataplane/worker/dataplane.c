@@ -14,10 +14,6 @@
 #include "dataplane/flow/flow_memory.h"
 #include "dataplane/worker/worker.h"
 
-#define POOL_CACHE 256
-/* Buffers besides the queues': collected, handed over, held, in caches. */
-#define BUFFERS_PER_WORKER (HELD_MAX + 4 * BURST_MAX + 2 * POOL_CACHE)
-
 static int
 say(const char *what, int error)
 {
@@ -25,27 +21,10 @@ say(const char *what, int error)
 	return error;
 }
 
-static uint32_t
-buffers_needed(const struct dataplane_options *o)
-{
-	uint32_t n = o->workers * (BUFFERS_PER_WORKER + o->fragments.held_packets +
-				   (o->workers - 1u) * HANDOVER_SLOTS);
-
-	if (o->buffers != 0)
-		return o->buffers;
-	for (uint16_t i = 0; i < o->nics_count; i++)
-		n += o->nics[i].queues * (uint32_t)o->nics[i].rx_descriptors +
-		     o->workers * (uint32_t)o->nics[i].tx_descriptors;
-	if (o->kernel_device[0] != '\0')
-		n += o->workers * ((uint32_t)o->nics[0].rx_descriptors + o->nics[0].tx_descriptors);
-	return n;
-}
-
 static int
 make_pool(struct dataplane *dp)
 {
 	const struct dataplane_options *o = &dp->options;
-	const uint32_t buffers = buffers_needed(o);
 	uint32_t mtu = MTU_DEFAULT;
 
 	for (uint16_t i = 0; i < o->nics_count; i++)
@@ -54,7 +33,7 @@ make_pool(struct dataplane *dp)
 	const uint32_t room = FRAME_ROOM_BYTES(mtu) + RTE_PKTMBUF_HEADROOM;
 
 	dp->pool =
-		rte_pktmbuf_pool_create("berth_buffers", buffers, POOL_CACHE,
+		rte_pktmbuf_pool_create("berth_buffers", o->buffers, POOL_CACHE,
 					RTE_ALIGN(sizeof(struct buffer_note), RTE_MBUF_PRIV_ALIGN),
 					(uint16_t)room, SOCKET_ID_ANY);
 	if (dp->pool != NULL)
@@ -63,7 +42,7 @@ make_pool(struct dataplane *dp)
 		"berthd: no memory for %u packet buffers of %u bytes: %s; raise memory.megabytes "
 		"or "
 		"lower memory.buffers, workers or descriptors\n",
-		buffers, room, rte_strerror(rte_errno));
+		o->buffers, room, rte_strerror(rte_errno));
 	return -ENOMEM;
 }
 
