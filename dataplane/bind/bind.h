@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bind.h: which port the first packet of a flow goes to. Served by bind.c.
+/* bind.h: which port the first packet of a flow goes to. Served by bind_build.c,
+ * bind_lookup.c, bind_norm.c; the way through them is drawn in bind_priv.h.
  *
  * A bind table is built aside by control, never changed once published, and read by any worker.
  * Precedence, most specific first: connected socket, local address exact, longest local prefix, any
