@@ -77,6 +77,21 @@ owners_make(struct bind_table *t)
 	qsort(t->owners, t->members_count, sizeof(*t->owners), bind_owner_compare);
 }
 
+/* Makes those members passive that the newest active one keeps from new flows. */
+static void
+group_supersede(struct bind_rule *members, uint32_t n)
+{
+	uint32_t newest = n;
+
+	while (newest > 0 &&
+	       (members[newest - 1].port == PORT_REF_NONE || members[newest - 1].passive))
+		newest--;
+	if (newest-- == 0)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		members[i].passive |= i != newest && (members[i].alone || members[newest].alone);
+}
+
 /* Cuts the sorted rules into groups. -EINVAL: one is too large. */
 static int
 groups_make(struct bind_table *t, const struct bind_sorted *sorted, uint32_t n)
@@ -90,6 +105,8 @@ groups_make(struct bind_table *t, const struct bind_sorted *sorted, uint32_t n)
 	}
 	t->groups[t->groups_count] = n;
 	t->members_count = n;
+	for (uint32_t g = 0; g < t->groups_count; g++)
+		group_supersede(&t->members[t->groups[g]], t->groups[g + 1] - t->groups[g]);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ bind_choose(const struct bind_table *t, uint32_t group, uint64_t hash)
 		const struct bind_rule *m = &t->members[i];
 		uint64_t cost;
 
-		if (m->port == PORT_REF_NONE)
+		if (m->port == PORT_REF_NONE || m->passive)
 			continue;
 		cost = member_cost(t, member_hash(hash, m->id));
 		if (best == NULL || cost * best->weight < best_cost * m->weight) {

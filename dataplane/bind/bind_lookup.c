@@ -125,7 +125,18 @@ group_find(const struct bind_table *t, const struct bind_query *q)
 	return group;
 }
 
-bool
+/* Why a group has no member for a new flow. */
+static enum bind_found
+group_state(const struct bind_table *t, uint32_t group)
+{
+	for (uint32_t i = t->groups[group]; i < t->groups[group + 1]; i++) {
+		if (t->members[i].port != PORT_REF_NONE)
+			return BIND_PASSIVE;
+	}
+	return BIND_DEAD;
+}
+
+enum bind_found
 bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool local, uint64_t hash,
 	    struct bind_result *out)
 {
@@ -134,12 +145,14 @@ bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool loca
 	const struct bind_rule *member;
 
 	if (group == GROUP_NONE)
-		return false;
+		return BIND_NONE;
 	member = bind_choose(t, group, hash);
-	if (member == NULL)
-		member = &t->members[t->groups[group]];
-	*out = (struct bind_result){ member->id, member->port };
-	return true;
+	if (member != NULL) {
+		*out = (struct bind_result){ member->id, member->port };
+		return BIND_MEMBER;
+	}
+	*out = (struct bind_result){ t->members[t->groups[group]].id, PORT_REF_NONE };
+	return group_state(t, group);
 }
 
 bool

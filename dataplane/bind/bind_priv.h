@@ -51,7 +51,8 @@ struct bind_class {
 };
 
 struct bind_table {
-	struct bind_rule *members;   /* in the order of norms, then ids */
+	struct bind_rule *members;   /* in the order of norms, then ids; all that gets no new flows
+					is passive */
 	uint32_t *groups;            /* first member of each group; one more at the end */
 	struct bind_norm *connected; /* of groups 0..connected_count-1, in order */
 	struct bind_scope *scopes;
@@ -121,5 +122,5 @@ void bind_segments_append(struct bind_table *t, struct bind_scratch *s, uint32_t
 
 /* Fills the table of logarithms that bind_choose() reads. */
 void bind_log_fill(uint64_t log[LOG_CELLS + 1]);
-/* The member of a group for a flow; NULL: none lives. */
+/* The member of a group for a new flow; NULL: none that lives is active. */
 const struct bind_rule *bind_choose(const struct bind_table *t, uint32_t group, uint64_t hash);
