@@ -61,6 +61,10 @@ const struct command commands[] = {
 		    "for example tcp/192.0.2.10:443 or udp/[2001:db8::1]:domain" },
 		  { "--shared", NULL, "shared", ARGUMENT_FLAG,
 		    "join or found a group of ports that share the identity" },
+		  { "--reuse", NULL, "reuse", ARGUMENT_FLAG,
+		    "stand beside others that reuse; the newest gets new flows" },
+		  { "--weight", "NUMBER", "weight", ARGUMENT_NUMBER,
+		    "share of the group's new flows, 1 to 255 (1)" },
 	  } },
 	{ "unbind",
 	  "take a socket identity away",
@@ -70,6 +74,16 @@ const struct command commands[] = {
 	  {
 		  { "BINDING", NULL, "binding", ARGUMENT_TEXT,
 		    "number or identity of the binding" },
+	  } },
+	{ "drain",
+	  "let a port, or all of an application, keep its flows and get no new ones",
+	  false,
+	  false,
+	  print_drained,
+	  {
+		  { "TARGET", NULL, "target", ARGUMENT_TEXT,
+		    "name or number of a port, or name of an application" },
+		  { "--pid", "NUMBER", "pid", ARGUMENT_NUMBER, "the application of that process" },
 	  } },
 };
 const unsigned commands_count = sizeof(commands) / sizeof(commands[0]);
