@@ -370,7 +370,7 @@ dataplane_destroy(struct dataplane *dp)
 	free(dp->first_snapshot);
 	neighbour_table_destroy(atomic_load_explicit(&dp->neighbours, memory_order_relaxed));
 	for (uint16_t i = 0; i < dp->nics_count + dp->kernel; i++)
-		rte_eth_dev_close(dp->nics[i].ethdev);
+		nic_close(&dp->nics[i]);
 	for (uint16_t from = 0; from < dp->options.workers; from++) {
 		for (uint16_t to = 0; to < dp->options.workers; to++)
 			rte_ring_free(dp->handover[from][to]);

@@ -21,6 +21,7 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
@@ -35,7 +36,9 @@ struct nic {
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
-	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
+	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
+	struct generator *generators[WORKERS_MAX]; /* by queue */
 };
 
 /* A packet that waits for its next hop's address. */
@@ -271,11 +274,15 @@ void housekeeping_adopt(struct worker *w);
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
-/* nic.c: opening and describing devices. Control. */
+/* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
 	     bool kernel);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
+void nic_close(struct nic *n);
+/* generate.c: attaches generators to the queues of a nic that makes its own packets. Control. */
+int nic_generate(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options);
+void nic_generate_stop(struct nic *n);
 
 /* Drops one packet by name. */
 static inline void
