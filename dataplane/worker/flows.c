@@ -106,9 +106,17 @@ bind_packet(const struct worker *w, const struct packet *p, uint64_t hash, struc
 {
 	const bool local = destination_local(w, p);
 
-	if (!bind_lookup(w->snapshot->bindings, &p->key, local, hash, out))
+	switch (bind_lookup(w->snapshot->bindings, &p->key, local, hash, out)) {
+	case BIND_NONE:
 		return local ? DROP_PORT_CLOSED : DROP_NOT_LOCAL;
-	return out->port == PORT_REF_NONE ? DROP_BINDING_DEAD : DROP_NONE;
+	case BIND_DEAD:
+		return DROP_BINDING_DEAD;
+	case BIND_PASSIVE:
+		return DROP_BINDING_DRAINS;
+	case BIND_MEMBER:
+		break;
+	}
+	return DROP_NONE;
 }
 
 /* flows_destination() where the entry's line does not tell. */
