@@ -11,7 +11,7 @@ PURE_STAGES = ("parse", "fragment", "flow", "track", "bind", "policy", "respond"
 STAGES = PURE_STAGES + ("rx", "steer", "tx")
 # The types that stages hand to one another: key, parsed packet, flow entry.
 STAGE_TYPES = ("dataplane/flow/flow_key.h", "dataplane/parse/parse.h", "dataplane/flow/flow.h",
-               "dataplane/port/port_ring.h")
+               "dataplane/flow/flow_record.h", "dataplane/port/port_ring.h")
 # No DPDK here: these run in unit tests, fuzzers, tools and applications as they are.
 WITHOUT_DPDK = ("common", "config", "client") + tuple(f"dataplane/{s}" for s in PURE_STAGES)
 
