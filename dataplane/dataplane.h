@@ -19,7 +19,7 @@
 #include "dataplane/generator.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
-#include "dataplane/track/track.h"
+#include "dataplane/track/follow.h"
 #include "dataplane/tunnel.h"
 #include "dataplane/tx/neighbour.h"
 

@@ -161,6 +161,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
+	w->rules = &dp->rules;
 	w->steer.counters = &w->counters;
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
@@ -256,6 +257,7 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (dp == NULL)
 		return say("no memory for the dataplane", -ENOMEM);
 	dp->options = *options;
+	dp->rules = (struct track_rules){ options->tracking, options->timeouts };
 	dp->retired_tail = &dp->retired;
 	error = make_constants(dp);
 	if (error == 0)

@@ -78,7 +78,8 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct track_line *tracks;       /* by index of the flow; NULL: mode off */
+	const struct track_rules *rules; /* constant */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -127,6 +128,7 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
