@@ -164,8 +164,14 @@ struct config {
 	} ephemeral; /* local ports of connected sockets */
 
 	struct {
+		uint32_t capacity;     /* open or in quarantine, of all users */
+		uint32_t quarantine_s; /* 0..86400 */
+	} connections;
+
+	struct {
 		uint32_t applications; /* per uid */
 		uint32_t bindings;     /* per uid */
+		uint32_t connections;  /* per uid */
 		uint64_t ring_bytes;   /* per uid, all rings together */
 	} quota;
 

@@ -265,13 +265,27 @@ const struct table_key table_keys[] = {
 	{ "ephemeral", TABLE_TEXT, 3, 11, .standard = "49152-65535",
 	  .pattern = "^[0-9]{1,5}-[0-9]{1,5}$",
 	  .shape = "a range of ports, for example 49152-65535",
-	  .help = "Local ports for connections that applications open without naming one." },
+	  .help = "Local ports for connections and bindings that applications open without naming "
+		  "one. Each remote has all of them." },
+
+	{ "connections", TABLE_MAP, .help = "Connected sockets of applications." },
+	{ "connections.capacity", TABLE_NUMBER, 1024, 16777216, .standard = "131072",
+	  IN_CONFIG(connections.capacity),
+	  .help = "Connected sockets of all applications together, those in quarantine included. "
+		  "Each takes about a quarter of a KiB of memory." },
+	{ "connections.quarantine-seconds", TABLE_NUMBER, 0, 86400, .standard = "60",
+	  IN_CONFIG(connections.quarantine_s),
+	  .help = "How long nobody can have both ends of a closed TCP or SCTP connection again, in "
+		  "seconds (RFC 9293 3.4.2, TIME-WAIT: 240; Linux takes 60)." },
 
 	{ "quota", TABLE_MAP, .help = "What each user may hold at once." },
 	{ "quota.applications", TABLE_NUMBER, 1, APPS_MAX, .standard = "64",
 	  IN_CONFIG(quota.applications), .help = "Attached applications." },
 	{ "quota.bindings", TABLE_NUMBER, 1, BINDINGS_MAX, .standard = "4096",
 	  IN_CONFIG(quota.bindings), .help = "Bindings." },
+	{ "quota.connections", TABLE_NUMBER, 1, 16777216, .standard = "65536",
+	  IN_CONFIG(quota.connections),
+	  .help = "Connected sockets, those in quarantine included." },
 	{ "quota.ring-megabytes", TABLE_NUMBER, 1, 1048576, .standard = "1024",
 	  IN_CONFIG(quota.ring_bytes), .shift = 20,
 	  .help = "Memory of all rings together, in MiB." },

@@ -131,6 +131,8 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
 		.tracking = tracking_from_config(config->tracking_mode),
+		.connections_capacity = config->connections.capacity,
+		.connections_quarantine_ms = config->connections.quarantine_s * 1000,
 		.fragments = {
 			.timeout_ms = config->fragments.timeout_ms,
 			.datagrams = config->fragments.datagrams,

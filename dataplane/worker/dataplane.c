@@ -268,6 +268,8 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 		error = make_qsbr(&dp->flows_qsbr, 1);
 	if (error == 0)
 		error = make_rings(dp);
+	if (error == 0)
+		error = connections_create(dp);
 	for (uint16_t id = 0; error == 0 && id < options->workers; id++)
 		error = make_worker(dp, id);
 	if (error == 0)
@@ -381,6 +383,7 @@ dataplane_destroy(struct dataplane *dp)
 		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);
+	connect_table_destroy(dp->connections);
 	rte_free(dp->published_qsbr);
 	rte_free(dp->flows_qsbr);
 	rte_mempool_free(dp->pool);

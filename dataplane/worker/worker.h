@@ -139,6 +139,8 @@ struct dataplane {
 	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
+	struct connect_table *connections;         /* control writes, workers read */
+	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
 	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
@@ -275,6 +277,10 @@ void handover_drain(struct dataplane *dp);
 void housekeeping(struct worker *w);
 /* Loads what control published; zeroes the numbers of ports that are new. */
 void housekeeping_adopt(struct worker *w);
+
+/* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
+ * Control. */
+int connections_create(struct dataplane *dp);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);

@@ -331,6 +331,9 @@ Test(config, defaults)
 	cr_assert(eq(str, c.sockets.control_socket, "/run/berth/control.sock"));
 	cr_assert(eq(str, c.sockets.socket_group, ""));
 	cr_assert(all(eq(u16, c.ephemeral.first, 49152), eq(u16, c.ephemeral.last, 65535)));
+	cr_assert(all(eq(u32, c.connections.capacity, 131072),
+		      eq(u32, c.connections.quarantine_s, 60),
+		      eq(u32, c.quota.connections, 65536)));
 	cr_assert(all(eq(u8, c.ipfix.address.family, FAMILY_ANY), eq(u32, c.ipfix.domain, 1)));
 	cr_assert(all(eq(u32, c.quota.applications, 64), eq(u32, c.quota.bindings, 4096),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1 << 30)));
@@ -362,7 +365,9 @@ static const char full[] =
 	"kernel: {interface: berth0}\n"
 	"sockets: {app: /a, control: '/c', group: root}\n"
 	"ephemeral: 1024-1024\n"
-	"quota: {applications: 1, bindings: 65536, ring-megabytes: 1048576}\n"
+	"connections: {capacity: 16777216, quarantine-seconds: 0}\n"
+	"quota: {applications: 1, bindings: 65536, connections: 16777216, "
+	"ring-megabytes: 1048576}\n"
 	"grants:\n"
 	"  - {user: any, ports: tcp/80}\n"
 	"  - {group: root, ports: 53}\n"
@@ -420,6 +425,9 @@ Test(config, every_value_reaches_its_field)
 		      eq(str, c.sockets.app_socket, "/a"), eq(str, c.sockets.control_socket, "/c"),
 		      eq(str, c.sockets.socket_group, "root")));
 	cr_assert(all(eq(u16, c.ephemeral.first, 1024), eq(u16, c.ephemeral.last, 1024)));
+	cr_assert(all(eq(u32, c.connections.capacity, 16777216),
+		      zero(u32, c.connections.quarantine_s),
+		      eq(u32, c.quota.connections, 16777216)));
 	cr_assert(all(eq(u32, c.quota.applications, 1), eq(u32, c.quota.bindings, 65536),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1048576 << 20)));
 	cr_assert(eq(u16, c.grants_count, 3));
