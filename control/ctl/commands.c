@@ -85,5 +85,18 @@ const struct command commands[] = {
 		    "name or number of a port, or name of an application" },
 		  { "--pid", "NUMBER", "pid", ARGUMENT_NUMBER, "the application of that process" },
 	  } },
+	{ "generate",
+	  "set what a nic with a generator sends up",
+	  false,
+	  false,
+	  print_rates,
+	  {
+		  { "NIC", NULL, "nic", ARGUMENT_TEXT, "name of the nic" },
+		  { "--rate", "COUNT", "rate", ARGUMENT_NUMBER,
+		    "packets of lasting flows in a second; 0: as many as are taken" },
+		  { "--new-flows", "COUNT", "new_flows", ARGUMENT_NUMBER,
+		    "further flows in a second" },
+		  { "--syn-flood", "COUNT", "syn_flood", ARGUMENT_NUMBER, "TCP SYNs in a second" },
+	  } },
 };
 const unsigned commands_count = sizeof(commands) / sizeof(commands[0]);
