@@ -185,14 +185,22 @@ pci_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 }
 
 static void
+vdev_check(struct load *l, struct yaml_node *node)
+{
+	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
+	    strncmp(node->text, "net_tap_kernel", 14) == 0 ||
+	    strncmp(node->text, "net_tap_port_", 13) == 0)
+		mistake_at(l, node,
+			   "vdev names beginning with net_af_packet_, net_tap_kernel and "
+			   "net_tap_port_ are berthd's own; net_af_packet0 or net_tap0 would be "
+			   "right");
+}
+
+static void
 vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 {
 	device_set(nic, CONFIG_DEVICE_VDEV, node->text);
-	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
-	    strncmp(node->text, "net_tap_kernel", 14) == 0)
-		mistake_at(l, node,
-			   "vdev names beginning with net_af_packet_ and net_tap_kernel are "
-			   "berthd's own; net_af_packet0 or net_tap0 would be right");
+	vdev_check(l, node);
 }
 
 void
@@ -423,6 +431,39 @@ assemble_link(struct load *l, struct yaml_node *map, uint16_t index)
 	for (struct yaml_node *item = gateways->first; item != NULL; item = item->next)
 		if (value_accepted(key, item))
 			gateway_assemble(l, link, item);
+}
+
+void
+assemble_end(struct load *l, struct yaml_node *map, struct config_end *end)
+{
+	struct yaml_node *tap = accepted_get(map, "ports[]", "tap");
+	struct yaml_node *vdev = accepted_get(map, "ports[]", "vdev");
+	struct yaml_node *bindings = yaml_get(map, "bindings");
+	const struct table_key *key = table_find("ports[]", "bindings", 8);
+
+	end->tap = tap != NULL;
+	if (tap != NULL || vdev != NULL)
+		snprintf(end->device, sizeof(end->device), "%s",
+			 tap != NULL ? tap->text : vdev->text);
+	if (vdev != NULL)
+		vdev_check(l, vdev);
+	if (bindings == NULL || bindings->kind != YAML_LIST)
+		return;
+	for (struct yaml_node *item = bindings->first;
+	     item != NULL && end->bindings_count < END_BINDINGS_MAX; item = item->next) {
+		struct identity *id = &end->bindings[end->bindings_count];
+		const char *why;
+
+		if (!value_accepted(key, item))
+			continue;
+		if (identity_parse(item->text, id, &why) != 0) {
+			mistake_at(l, item, "\"%s\": %s; for example tcp/*:80 would be right",
+				   item->text, why);
+			continue;
+		}
+		id->zone = end->zone;
+		end->bindings_count++;
+	}
 }
 
 /* Reads a number that is no "any" (UINT32_MAX). */
