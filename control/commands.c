@@ -283,6 +283,47 @@ command_unbind(struct request *q)
 	return answer;
 }
 
+/* Reads a rate that may be left out. False: it is no rate. */
+static bool
+rate_get(const json_t *request, const char *name, uint32_t *rate)
+{
+	const json_t *value = json_object_get(request, name);
+
+	if (value == NULL)
+		return true;
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > GENERATOR_RATE_MAX)
+		return false;
+	*rate = (uint32_t)json_integer_value(value);
+	return true;
+}
+
+static json_t *
+command_generate(struct request *q)
+{
+	const char *name = json_string_value(json_object_get(q->json, "nic"));
+	struct generator_rates rates;
+	struct nic_info info;
+	uint16_t nic = 0;
+
+	if (name == NULL)
+		return command_refusal("usage", "generate needs the name of a nic");
+	while (dataplane_nic_info(q->c->dp, nic, &info) == 0 && strcmp(info.name, name) != 0)
+		nic++;
+	if (dataplane_generator_info(q->c->dp, nic, &rates) != 0)
+		return command_refusal("refused", "there is no nic of that name with a generator");
+	if (!rate_get(q->json, "rate", &rates.packets) ||
+	    !rate_get(q->json, "new_flows", &rates.new_flows) ||
+	    !rate_get(q->json, "syn_flood", &rates.syns))
+		return command_refusal(
+			"usage", "rates are packets in a second, 0 to 1000000000; rate 0 is max");
+	dataplane_generator_rates(q->c->dp, nic, &rates);
+	dataplane_generator_info(q->c->dp, nic, &rates);
+	return json_pack("{s:s, s:I, s:I, s:I}", "nic", name, "rate", (json_int_t)rates.packets,
+			 "new_flows", (json_int_t)rates.new_flows, "syn_flood",
+			 (json_int_t)rates.syns);
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(struct request *q);
@@ -293,7 +334,7 @@ static const struct {
 	{ "bindings", command_bindings, false }, { "flows", command_flows, false },
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
 	{ "events", command_events, false },     { "bind", command_bind, true },
-	{ "unbind", command_unbind, true },
+	{ "unbind", command_unbind, true },      { "generate", command_generate, true },
 };
 
 static json_t *
@@ -311,7 +352,7 @@ dispatch(struct request *q)
 			continue;
 		if (commands[i].changes && uid != 0 && uid != q->c->daemon_uid)
 			return command_refusal(
-				"denied", "only root and berthd's own user may change bindings");
+				"denied", "only root and berthd's own user may change anything");
 		answer = commands[i].run(q);
 		if (answer != NULL && json_object_get(answer, "ok") == NULL)
 			json_object_set_new(answer, "ok", json_true());

@@ -17,9 +17,10 @@
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/flow_record.h"
 #include "dataplane/fragment/fragment.h"
+#include "dataplane/generator.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
-#include "dataplane/track/track.h"
+#include "dataplane/track/follow.h"
 #include "dataplane/tunnel.h"
 #include "dataplane/tx/neighbour.h"
 
@@ -34,8 +35,9 @@ struct dataplane_nic_options {
 	uint16_t mtu;
 	bool promiscuous;
 	bool checksum_verify;
-	bool source_any;    /* accept sources that no sender may have */
-	bool source_routes; /* accept IPv4 source routes */
+	bool source_any;                    /* accept sources that no sender may have */
+	bool source_routes;                 /* accept IPv4 source routes */
+	struct generator_options generator; /* flows 0: packets come from the device */
 };
 
 enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
@@ -214,6 +216,12 @@ struct nic_info {
 /* `nic` up to the number of nics; the kernel port, where there is one, comes last. -ENOENT past it.
  */
 int dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out);
+
+/* What the generator of `nic` sends from now on. 0, or -ENOENT: it has none. */
+int
+dataplane_generator_rates(struct dataplane *dp, uint16_t nic, const struct generator_rates *set);
+/* Copies what it sends now; packets and bytes are those of nic_info. The same errors. */
+int dataplane_generator_info(const struct dataplane *dp, uint16_t nic, struct generator_rates *out);
 
 /* Calls `each` for flows of `worker` from *cursor on, a bounded number per call; false at the end.
  */

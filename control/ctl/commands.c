@@ -71,5 +71,18 @@ const struct command commands[] = {
 		  { "BINDING", NULL, "binding", ARGUMENT_TEXT,
 		    "number or identity of the binding" },
 	  } },
+	{ "generate",
+	  "set what a nic with a generator sends up",
+	  false,
+	  false,
+	  print_rates,
+	  {
+		  { "NIC", NULL, "nic", ARGUMENT_TEXT, "name of the nic" },
+		  { "--rate", "COUNT", "rate", ARGUMENT_NUMBER,
+		    "packets of lasting flows in a second; 0: as many as are taken" },
+		  { "--new-flows", "COUNT", "new_flows", ARGUMENT_NUMBER,
+		    "further flows in a second" },
+		  { "--syn-flood", "COUNT", "syn_flood", ARGUMENT_NUMBER, "TCP SYNs in a second" },
+	  } },
 };
 const unsigned commands_count = sizeof(commands) / sizeof(commands[0]);

@@ -274,3 +274,20 @@ print_binding(json_t *answer, const json_t *former, double seconds)
 	       json_string_value(json_object_get(answer, "identity")),
 	       json_string_value(json_object_get(answer, "port")));
 }
+
+void
+print_rates(json_t *answer, const json_t *former, double seconds)
+{
+	const json_int_t rate = json_integer_value(json_object_get(answer, "rate"));
+
+	(void)former;
+	(void)seconds;
+	printf("nic %s: ", json_string_value(json_object_get(answer, "nic")));
+	if (rate == 0)
+		printf("as many packets as are taken");
+	else
+		printf("%lld packets/s", (long long)rate);
+	printf(", %lld new flows/s, %lld SYNs/s\n",
+	       (long long)json_integer_value(json_object_get(answer, "new_flows")),
+	       (long long)json_integer_value(json_object_get(answer, "syn_flood")));
+}

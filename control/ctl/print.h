@@ -18,3 +18,4 @@ void print_event(json_t *answer, const json_t *former, double seconds);
 void print_stats(json_t *answer, const json_t *former, double seconds);
 void print_drops(json_t *answer, const json_t *former, double seconds);
 void print_binding(json_t *answer, const json_t *former, double seconds);
+void print_rates(json_t *answer, const json_t *former, double seconds);

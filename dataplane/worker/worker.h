@@ -21,6 +21,7 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
@@ -35,7 +36,9 @@ struct nic {
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
-	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
+	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
+	struct generator *generators[WORKERS_MAX]; /* by queue */
 };
 
 /* A packet that waits for its next hop's address. */
@@ -75,7 +78,8 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct track_line *tracks;       /* by index of the flow; NULL: mode off */
+	const struct track_rules *rules; /* constant */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -124,6 +128,7 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
@@ -180,8 +185,11 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. */
+/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. steer_publish()
+ * shows it. */
 void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
+/* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
+void deliver_burst(struct worker *w, const struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
  * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
@@ -277,11 +285,15 @@ int connections_create(struct dataplane *dp);
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
-/* nic.c: opening and describing devices. Control. */
+/* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
 	     bool kernel);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
+void nic_close(struct nic *n);
+/* generate.c: attaches generators to the queues of a nic that makes its own packets. Control. */
+int nic_generate(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options);
+void nic_generate_stop(struct nic *n);
 
 /* Drops one packet by name. */
 static inline void

@@ -156,6 +156,12 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 		{ "{\"command\":\"bind\",\"port\":\"web\",\"identity\":\"tcp/*:80\"}", "denied",
 		  false },
 		{ "{\"command\":\"unbind\",\"binding\":1}", "denied", false },
+		{ "{\"command\":\"generate\"}", "usage", true },
+		{ "{\"command\":\"generate\",\"nic\":\"none\"}", "refused", true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\",\"rate\":-1}", "usage", true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\",\"syn_flood\":1000000001}", "usage",
+		  true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\"}", "denied", false },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -168,6 +174,23 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 			  "row %u", i);
 		json_decref(a);
 	}
+}
+
+/* Goal: a nic's rates are set one by one, and answered as they then are. Method: set, set others,
+ * and only look. */
+Test(commands, generate)
+{
+	json_decref(run(&root, "{\"command\":\"generate\",\"nic\":\"wire\",\"rate\":1000000000}"));
+	json_decref(run(&root, "{\"command\":\"generate\",\"nic\":\"wire\",\"new_flows\":7,"
+			       "\"syn_flood\":8}"));
+	cr_expect(eq(u32, fake.rates.packets, 1000000000));
+	json_t *a = run(&root, "{\"command\":\"generate\",\"nic\":\"wire\"}");
+
+	cr_expect(says(a, "ok", true));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "rate")), 1000000000));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "new_flows")), 7));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "syn_flood")), 8));
+	json_decref(a);
 }
 
 /* Goal: bind publishes before it answers, and ports, bindings and unbind agree with it.
