@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "config/load.h"
 
 /* The value of `name` if it is there and right by the table. */
@@ -187,13 +188,15 @@ pci_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 static void
 vdev_check(struct load *l, struct yaml_node *node)
 {
-	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
-	    strncmp(node->text, "net_tap_kernel", 14) == 0 ||
-	    strncmp(node->text, "net_tap_port_", 13) == 0)
-		mistake_at(l, node,
-			   "vdev names beginning with net_af_packet_, net_tap_kernel and "
-			   "net_tap_port_ are berthd's own; net_af_packet0 or net_tap0 would be "
-			   "right");
+	static const char *const ours[] = { "net_af_packet_", "net_tap_kernel", "net_tap_port_",
+					    "net_null_generator" };
+
+	for (unsigned i = 0; i < array_length(ours); i++)
+		if (strncmp(node->text, ours[i], strlen(ours[i])) == 0)
+			mistake_at(l, node,
+				   "vdev names beginning with %s are berthd's own; net_af_packet0, "
+				   "net_tap0 or net_null0 would be right",
+				   ours[i]);
 }
 
 static void
@@ -203,6 +206,24 @@ vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 	vdev_check(l, node);
 }
 
+/* The generator's map was read before the nic's; here is what its table cannot say. */
+static void
+generator_assemble(struct load *l, struct config_nic *nic, struct yaml_node *map)
+{
+	struct yaml_node *ports = accepted_get(map, "nics[].generator", "ports");
+	struct config_generator *g = &nic->generator;
+
+	device_set(nic, CONFIG_DEVICE_GENERATOR, "");
+	ports_read(table_find("nics[].generator", "ports", 5)->standard, &g->port_first,
+		   &g->port_last);
+	if (ports != NULL && !ports_read(ports->text, &g->port_first, &g->port_last))
+		mistake_at(
+			l, ports,
+			"nics[].generator.ports is \"%s\"; a port or a range from 1 to 65535, the "
+			"lower one first, would be right",
+			ports->text);
+}
+
 void
 assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 {
@@ -210,6 +231,7 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 	struct yaml_node *interface = accepted_get(map, "nics[]", "interface");
 	struct yaml_node *pci = accepted_get(map, "nics[]", "pci");
 	struct yaml_node *vdev = accepted_get(map, "nics[]", "vdev");
+	struct yaml_node *generator = yaml_get(map, "generator");
 
 	if (interface != NULL) {
 		device_set(nic, CONFIG_DEVICE_INTERFACE, interface->text);
@@ -222,6 +244,8 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 		pci_assemble(l, nic, pci);
 	} else if (vdev != NULL) {
 		vdev_assemble(l, nic, vdev);
+	} else if (generator != NULL && generator->kind == YAML_MAP) {
+		generator_assemble(l, nic, generator);
 	}
 }
 

@@ -74,7 +74,7 @@ port_bind(struct sock *s)
 	char text[BERTH_IDENTITY_BYTES];
 
 	endpoint_identity(&s->local, both, text);
-	return berth_bind(s->port, text, s->shared ? BERTH_SHARED : 0, &s->binding);
+	return berth_bind(s->port, text, s->bind_flags, &s->binding);
 }
 
 /* Puts the port's wake-up socket in the place of the program's. */
@@ -99,7 +99,10 @@ sock_make(int fd, const struct sockaddr_storage *local)
 		return NULL;
 	s->family = option(fd, SOL_SOCKET, SO_DOMAIN);
 	s->local = *local;
-	s->shared = option(fd, SOL_SOCKET, SO_REUSEPORT) != 0;
+	if (option(fd, SOL_SOCKET, SO_REUSEPORT) != 0)
+		s->bind_flags |= BERTH_SHARED;
+	if (option(fd, SOL_SOCKET, SO_REUSEADDR) != 0)
+		s->bind_flags |= BERTH_REUSE;
 	s->pktinfo = s->family == AF_INET6 ? option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) != 0
 					   : option(fd, IPPROTO_IP, IP_PKTINFO) != 0;
 	pthread_mutex_init(&s->lock, NULL);

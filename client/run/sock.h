@@ -27,8 +27,8 @@ struct sock {
 	int shadow;   /* the program's socket as the kernel knows it, unbound: keeps its options */
 	int family;   /* AF_INET or AF_INET6 */
 	bool pktinfo; /* the program wants to know where datagrams were sent to */
-	uint32_t binding; /* of berth_bind(); 0 while connected */
-	bool shared;
+	uint32_t binding;              /* of berth_bind(); 0 while connected */
+	unsigned bind_flags;           /* enum berth_bind_flag */
 	struct sockaddr_storage local; /* as the program bound it */
 	bool connected;
 	struct berth_connection connection;

@@ -160,6 +160,7 @@
 	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
 	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
 	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")                                                 \
+	X(BINDING_DRAINS, "binding_drains", "new flow for a binding whose owners all drain", "")   \
 	X(END_FULL, "end_full", "the device at the port's end took no more", "")
 
 enum counter {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* deliver.c: one packet, with what berthd knows of it, to its port's ring. */
+/* deliver.c: packets, with what berthd knows of them, to their ports' rings. */
 #include "dataplane/worker/worker.h"
 
 void
@@ -26,4 +26,12 @@ deliver_packet(struct worker *w, struct burst *b, uint16_t i, port_ref port)
 	};
 
 	steer_put(&w->steer, &to->rx[w->id], &w->ports[port_ref_id(port)], &head, burst_ip(b, i));
+}
+
+void
+deliver_burst(struct worker *w, struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		deliver_packet(w, b, i, b->ports[i]);
+	steer_publish(&w->steer);
 }
