@@ -385,5 +385,6 @@ apps_tick(struct apps *a, uint64_t now_ms)
 	}
 	if (a->unpublished)
 		apps_publish(a);
+	connections_step(a->options.connections);
 	dataplane_reclaim(a->options.dp);
 }

@@ -19,6 +19,7 @@
 
 #include "common/abi/message.h"
 #include "control/bindings.h"
+#include "control/connections.h"
 #include "control/credentials.h"
 #include "control/memory.h"
 #include "control/notifier.h"
@@ -60,6 +61,7 @@ struct apps_options {
 	struct event_base *base;
 	struct dataplane *dp;
 	struct bindings *bindings;
+	struct connections *connections;
 	struct notifier *notifier;
 	uint32_t quota_applications; /* per uid */
 	uint64_t quota_ring_bytes;   /* per uid */
@@ -119,6 +121,11 @@ void app_port_close(struct app_port *port);
 int app_port_bind(struct app_port *port, const struct identity *identity, bool shared,
 		  const struct credentials *asker, const struct binding **out,
 		  char why[MESSAGE_TEXT_BYTES]);
+
+/* Connects a socket of `port` as connections_open() does. Who has it already is named. */
+int app_port_connect(struct app_port *port, const struct identity *identity,
+		     const struct credentials *asker, struct connection *out,
+		     char why[MESSAGE_TEXT_BYTES]);
 
 /* Says that registry, applications or ports changed: publishes within this turn of the loop. */
 void apps_changed(struct apps *a);

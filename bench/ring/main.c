@@ -189,8 +189,8 @@ wait_for_reader(const struct worker *w, const struct reader_work *reader, uint64
 {
 	const uint64_t start = clock_cycles();
 	/* The port of the reader that never reads counts as delivered until its ring is full. */
-	const uint64_t put =
-		atomic_load_explicit(&w->counters.counters[COUNTER_delivered], memory_order_relaxed);
+	const uint64_t put = atomic_load_explicit(&w->counters.counters[COUNTER_delivered],
+						  memory_order_relaxed);
 
 	if (put - atomic_load_explicit(&reader->packets, memory_order_acquire) < room / 2)
 		return 0;

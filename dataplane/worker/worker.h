@@ -185,8 +185,8 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. steer_publish()
- * shows it. */
+/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring.
+ * steer_publish() shows it. */
 void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
 /* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
 void deliver_burst(struct worker *w, const struct burst *b);
@@ -280,7 +280,7 @@ void housekeeping_adopt(struct worker *w);
 
 /* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
  * Control. */
-int connections_create(struct dataplane *dp);
+int worker_connections_create(struct dataplane *dp);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
