@@ -283,7 +283,7 @@ bindings_drain_port(struct bindings *b, port_ref port)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
-		if (b->list[i].port != port)
+		if (b->list[i].port != port || b->list[i].draining)
 			continue;
 		b->list[i].draining = true;
 		n++;

@@ -78,9 +78,8 @@ uint32_t bindings_count(const struct bindings *b);
 const struct binding *bindings_at(const struct bindings *b, uint32_t i);
 const struct binding *bindings_find(const struct bindings *b, uint32_t id);
 
-/* From the next publication on the bindings of the port get no new flows. Returns how many they
- * are.
- */
+/* From the next publication on the bindings of the port get no new flows. Returns how many of them
+ * did until now. */
 uint32_t bindings_drain_port(struct bindings *b, port_ref port);
 
 /* Writes all rules, bindings_count() of them. */

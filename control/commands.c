@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* commands.c: carries out the requests of control.sock. */
-#include "control/commands.h"
+#include "control/commands_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,13 +13,6 @@
 
 #define CLOSED_PORTS_DEFAULT 100
 #define CLOSED_PORTS_MAX     10000
-
-struct request {
-	const struct command_context *c;
-	const struct credentials *asker;
-	const json_t *json;
-	struct command_stream stream; /* set by a command whose answer is one */
-};
 
 json_t *
 command_refusal(const char *code, const char *error)
@@ -144,9 +137,8 @@ command_events(struct request *q)
 	return rc == -EINVAL ? command_refusal("usage", why) : NULL;
 }
 
-/* Finds a port by its number, or by its name where one port alone has it. NULL: *why says so. */
-static struct app_port *
-port_named(const struct apps *apps, const json_t *value, const char **why)
+struct app_port *
+command_port(const struct apps *apps, const json_t *value, const char **why)
 {
 	const char *name = json_string_value(value);
 	struct app_port *found = NULL;
@@ -192,29 +184,51 @@ binding_answer(uint32_t id, const struct identity *identity, const char *port)
 			 identity_format(identity, text), "port", port);
 }
 
+/* What a bind request says besides the identity, as a BIND message has it. */
+static bool
+bind_flags(const json_t *request, uint32_t *flags, const char **why)
+{
+	const json_t *shared = json_object_get(request, "shared");
+	const json_t *reuse = json_object_get(request, "reuse");
+	const json_t *weight = json_object_get(request, "weight");
+
+	*why = "shared and reuse are true or false";
+	if ((shared != NULL && !json_is_boolean(shared)) ||
+	    (reuse != NULL && !json_is_boolean(reuse)))
+		return false;
+	*why = "weight is a number, 1 to 255";
+	if (weight != NULL && (!json_is_integer(weight) || json_integer_value(weight) < 1 ||
+			       json_integer_value(weight) > UINT8_MAX))
+		return false;
+	*flags = (json_is_true(shared) ? MESSAGE_BIND_SHARED : 0) |
+		 (json_is_true(reuse) ? MESSAGE_BIND_REUSE : 0) |
+		 (uint32_t)json_integer_value(weight) << MESSAGE_BIND_WEIGHT_SHIFT;
+	return true;
+}
+
 static json_t *
 command_bind(struct request *q)
 {
 	const char *text = json_string_value(json_object_get(q->json, "identity"));
-	const json_t *shared = json_object_get(q->json, "shared");
 	const struct binding *b;
 	struct identity identity;
 	struct app_port *port;
 	char sentence[MESSAGE_TEXT_BYTES];
+	uint32_t flags;
 	const char *why;
 	json_t *answer;
 	int rc;
 
 	if (text == NULL)
 		return command_refusal("usage", "bind needs an identity, as tcp/192.0.2.10:443");
-	if (shared != NULL && !json_is_boolean(shared))
-		return command_refusal("usage", "shared is true or false");
+	if (!bind_flags(q->json, &flags, &why))
+		return command_refusal("usage", why);
 	if (identity_parse(text, &identity, &why) != 0)
 		return command_refusal("usage", why);
-	port = port_named(q->c->apps, json_object_get(q->json, "port"), &why);
+	port = command_port(q->c->apps, json_object_get(q->json, "port"), &why);
 	if (port == NULL)
 		return command_refusal("refused", why);
-	rc = app_port_bind(port, &identity, json_is_true(shared), q->asker, &b, sentence);
+	rc = app_port_bind(port, &identity, flags, q->asker, &b, sentence);
 	if (rc != 0)
 		return command_refusal(error_code(rc), sentence);
 	answer = binding_answer(b->id, &b->identity, b->port_name);
@@ -340,7 +354,8 @@ static const struct {
 	{ "bindings", command_bindings, false }, { "flows", command_flows, false },
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
 	{ "events", command_events, false },     { "bind", command_bind, true },
-	{ "unbind", command_unbind, true },      { "generate", command_generate, true },
+	{ "unbind", command_unbind, true },      { "drain", command_drain, true },
+	{ "generate", command_generate, true },
 };
 
 static json_t *

@@ -139,17 +139,13 @@ void
 print_bindings(json_t *answer, const json_t *former, double seconds)
 {
 	static const struct column columns[] = {
-		{ "ID", "id", true },
-		{ "IDENTITY", "identity" },
-		{ "PORT", "port" },
-		{ "PORT-ID", "port_id", true },
-		{ "APPLICATION", "app" },
-		{ "PID", "pid", true },
-		{ "UID", "uid", true },
-		{ "SHARED", "shared" },
-		{ "SERVICE", "service" },
-		{ "CLASS", "class" },
-		{ NULL },
+		{ "ID", "id", true },       { "IDENTITY", "identity" },
+		{ "PORT", "port" },         { "PORT-ID", "port_id", true },
+		{ "APPLICATION", "app" },   { "PID", "pid", true },
+		{ "UID", "uid", true },     { "SHARED", "shared" },
+		{ "REUSE", "reuse" },       { "WEIGHT", "weight", true },
+		{ "DRAINING", "draining" }, { "SERVICE", "service" },
+		{ "CLASS", "class" },       { NULL },
 	};
 
 	(void)former;
@@ -262,6 +258,23 @@ print_drops(json_t *answer, const json_t *former, double seconds)
 	table_print_members(json_object_get(answer, "drops"));
 	printf("\nCLOSED PORTS\n");
 	table_print(columns, json_object_get(answer, "closed_ports"));
+}
+
+void
+print_drained(json_t *answer, const json_t *former, double seconds)
+{
+	static const struct column columns[] = {
+		{ "ID", "id", true },
+		{ "PORT", "name" },
+		{ "APPLICATION", "app" },
+		{ "PID", "pid", true },
+		{ "FLOWS-LEFT", "flows", true },
+		{ NULL },
+	};
+
+	(void)former;
+	(void)seconds;
+	table_print(columns, json_object_get(answer, "ports"));
 }
 
 void
