@@ -37,32 +37,49 @@ set_port(struct worker *w, struct flow_detail *d, unsigned side, const struct bi
 	atomic_store_explicit(&d->binding[side], to->id, memory_order_relaxed);
 }
 
-/* Forgets ports that died or lost their binding since the flow was decided. A live owner keeps its
- * flows whatever else was bound meanwhile (T7). */
+/* Whether what was decided under `epoch` holds: sockets close at any time, ports die and bindings
+ * go with a publication. */
+static bool
+holds(const struct worker *w, uint32_t epoch, uint32_t id, port_ref port)
+{
+	if (connect_is(id) && !connect_live(w->dp->connections, id))
+		return false;
+	if (epoch == w->snapshot->epoch)
+		return true;
+	return flows_port(w, port) != NULL &&
+	       (connect_is(id) || bind_alive(w->snapshot->bindings, id, port));
+}
+
+/* Forgets ports that died or lost their binding or socket since the flow was decided. A live owner
+ * keeps its flows whatever else was bound meanwhile (T7). */
 static void
 revalidate(struct worker *w, const struct flow_entry *e, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
+	const uint32_t epoch = atomic_load_explicit(&e->epoch, memory_order_relaxed);
 
-	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) == w->snapshot->epoch)
-		return;
 	for (unsigned side = 0; side < 2; side++) {
 		const port_ref port = detail_port(d, side);
 		const uint32_t id = atomic_load_explicit(&d->binding[side], memory_order_relaxed);
 
-		if (port != PORT_REF_NONE &&
-		    (flows_port(w, port) == NULL || !bind_alive(w->snapshot->bindings, id, port)))
+		if (port != PORT_REF_NONE && !holds(w, epoch, id, port))
 			set_port(w, d, side, &nobody);
 	}
 }
 
 /* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then the
- * detail is to be asked. A port that died has brought other bindings, and so another epoch. */
+ * detail is to be asked. A port that died has brought other bindings, and so another epoch; a
+ * socket that was closed has not, and is asked about each time. */
 static port_ref
 entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
 {
+	uint32_t id;
+
 	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) != w->snapshot->epoch ||
 	    flow_near_side(flow_entry_flags(e)) != side)
+		return PORT_REF_NONE;
+	id = atomic_load_explicit(&e->binding, memory_order_relaxed);
+	if (connect_is(id) && !connect_live(w->dp->connections, id))
 		return PORT_REF_NONE;
 	return w->snapshot->ports[flow_entry_port(e)]->ref;
 }
@@ -100,15 +117,42 @@ destination_local(const struct worker *w, const struct packet *p)
 	return link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[1]);
 }
 
-/* The binding for the first packet of a flow. */
+/* The connected socket at end `end` of the packet: 0 its source, 1 its destination. */
+static bool
+connected(const struct worker *w, const struct packet *p, unsigned end, uint64_t hash,
+	  struct bind_result *out)
+{
+	struct connect_holder holder;
+	struct flow_key key;
+	const bool swapped = flow_key_canonical(&p->key, &key);
+
+	if (!connect_find(w->dp->connections, &key, hash, end ^ swapped, &holder))
+		return false;
+	*out = (struct bind_result){ holder.id, holder.port };
+	return true;
+}
+
+/* The connected socket or binding for the first packet of a flow. A socket whose port died and that
+ * control has not closed yet is nobody's. */
 static enum drop_reason
 bind_packet(const struct worker *w, const struct packet *p, uint64_t hash, struct bind_result *out)
 {
-	const bool local = destination_local(w, p);
+	bool local;
 
-	if (!bind_lookup(w->snapshot->bindings, &p->key, local, hash, out))
+	if (connected(w, p, 1, hash, out))
+		return flows_port(w, out->port) == NULL ? DROP_BINDING_DEAD : DROP_NONE;
+	local = destination_local(w, p);
+	switch (bind_lookup(w->snapshot->bindings, &p->key, local, hash, out)) {
+	case BIND_NONE:
 		return local ? DROP_PORT_CLOSED : DROP_NOT_LOCAL;
-	return out->port == PORT_REF_NONE ? DROP_BINDING_DEAD : DROP_NONE;
+	case BIND_DEAD:
+		return DROP_BINDING_DEAD;
+	case BIND_PASSIVE:
+		return DROP_BINDING_DRAINS;
+	case BIND_MEMBER:
+		break;
+	}
+	return DROP_NONE;
 }
 
 /* flows_destination() where the entry's line does not tell. */
@@ -238,6 +282,19 @@ sender(struct worker *w, uint32_t index, unsigned side)
 	return detail_port(d, side);
 }
 
+/* The connected socket or binding of the application from which it may send the packet. */
+static bool
+source_of(const struct worker *w, const struct packet *p, uint64_t hash, struct owner *owner,
+	  struct bind_result *out)
+{
+	bool local;
+
+	if (connected(w, p, 0, hash, out))
+		return owned(out->port, owner);
+	local = link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[0]);
+	return bind_source_of(w->snapshot->bindings, &p->key, local, owned, owner, out);
+}
+
 enum drop_reason
 flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
@@ -251,11 +308,7 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 		if (*port != PORT_REF_NONE)
 			return owned(*port, &owner) ? DROP_NONE : DROP_TX_NOT_OWNER;
 	}
-
-	const bool local = link_set_local(&w->dp->options.links, packet->key.zone,
-					  packet->key.family, packet->key.addr[0]);
-
-	if (!bind_source_of(w->snapshot->bindings, &packet->key, local, owned, &owner, &from))
+	if (!source_of(w, packet, hash, &owner, &from))
 		return DROP_TX_NOT_OWNER;
 	*port = from.port;
 	if (*index != FLOW_NONE) {
