@@ -19,6 +19,7 @@
 #include "control/commands.h"
 #include "control/console.h"
 #include "control/eal.h"
+#include "control/ends.h"
 #include "control/events.h"
 #include "control/ipfix.h"
 #include "control/listen.h"
@@ -212,6 +213,9 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.nics_count; i++)
 		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
+	for (uint16_t i = 0; i < options.ends_count; i++)
+		memcpy(options.ends[i].device.device, d->eal.end_device[i],
+		       sizeof(options.ends[i].device.device));
 	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
 		options.flows_capacity,
 		(unsigned long long)(options.workers * dataplane_flow_bytes(options.flows_capacity,
@@ -297,6 +301,13 @@ apps_start(struct daemon *d)
 	const int rc = apps_create(&options, &d->apps);
 
 	return rc == 0 ? 0 : fail("applications cannot be kept", rc);
+}
+
+/* Undone by apps_stop(). */
+static int
+ends_start(struct daemon *d)
+{
+	return ends_open(d->apps, d->config);
 }
 
 static void
@@ -489,6 +500,7 @@ static const struct {
 	{ connections_start, connections_stop },
 	{ notifier_begin, notifier_end },
 	{ apps_start, apps_stop },
+	{ ends_start, NULL },
 	{ neighbours_start, neighbours_stop },
 	{ flow_events_start, flow_events_stop },
 	{ ipfix_start, ipfix_stop },

@@ -85,29 +85,53 @@ undo_memory:
 	return rc;
 }
 
+/* A port without its end, under a number of its own that it does not have yet. */
+static int
+port_make(struct app *app, const char *name, struct app_port **out)
+{
+	struct app_port *port;
+	uint16_t id;
+	const int rc = choose_id(app->apps, app->who.uid, &id);
+
+	if (rc != 0)
+		return rc;
+	port = calloc(1, sizeof(*port));
+	if (port == NULL)
+		return -ENOMEM;
+	port->app = app;
+	port->ref = new_life(app->apps, id);
+	port->wake_fd = -1;
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	*out = port;
+	return 0;
+}
+
+static void
+port_enter(struct app_port *port)
+{
+	struct apps *a = port->app->apps;
+
+	TAILQ_INSERT_TAIL(&port->app->ports, port, of_app);
+	a->ports[port_ref_id(port->ref)] = port;
+	apps_changed(a);
+}
+
 int
 app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct app_port **out,
 	      int fds[3], char why[MESSAGE_TEXT_BYTES])
 {
-	struct apps *a = app->apps;
 	struct app_port *port;
-	uint16_t id;
 	int rc = app_check_rings(app, ring_bytes, why);
 
 	if (rc != 0)
 		return rc;
-	rc = choose_id(a, app->who.uid, &id);
+	rc = port_make(app, name, &port);
 	if (rc != 0) {
-		snprintf(why, MESSAGE_TEXT_BYTES, "there are as many ports open as may be");
+		snprintf(why, MESSAGE_TEXT_BYTES, "%s",
+			 rc == -ENOMEM ? "no memory for another port"
+				       : "there are as many ports open as may be");
 		return rc;
 	}
-	port = calloc(1, sizeof(*port));
-	if (port == NULL) {
-		snprintf(why, MESSAGE_TEXT_BYTES, "no memory for another port");
-		return -ENOMEM;
-	}
-	port->app = app;
-	port->ref = new_life(a, id);
 	rc = port_build(port, ring_bytes, fds);
 	if (rc != 0) {
 		snprintf(why, MESSAGE_TEXT_BYTES, "berthd could not make the rings: %s",
@@ -115,11 +139,26 @@ app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct app
 		free(port);
 		return rc;
 	}
-	port->ring_bytes = (uint64_t)a->rings * ring_bytes;
-	memcpy(port->name, name, sizeof(port->name));
-	TAILQ_INSERT_TAIL(&app->ports, port, of_app);
-	a->ports[id] = port;
-	apps_changed(a);
+	port->ring_bytes = (uint64_t)app->apps->rings * ring_bytes;
+	port_enter(port);
+	*out = port;
+	return 0;
+}
+
+int
+app_port_open_end(struct app *app, const char *name, uint16_t end, struct app_port **out)
+{
+	struct app_port *port;
+	int rc = port_make(app, name, &port);
+
+	if (rc != 0)
+		return rc;
+	rc = port_memory_create_end(port->ref, app->id, end, &port->memory);
+	if (rc != 0) {
+		free(port);
+		return rc;
+	}
+	port_enter(port);
 	*out = port;
 	return 0;
 }
@@ -131,8 +170,10 @@ app_port_close(struct app_port *port)
 
 	bindings_remove_port(a->options.bindings, port->ref);
 	connections_close_port(a->options.connections, port->ref);
-	notifier_remove(a->options.notifier, port->memory->pair.ours);
-	close(port->wake_fd);
+	if (port->wake_fd >= 0) {
+		notifier_remove(a->options.notifier, port->memory->pair.ours);
+		close(port->wake_fd);
+	}
 	port->memory->head.next = a->over;
 	a->over = &port->memory->head;
 	a->ports[port_ref_id(port->ref)] = NULL;

@@ -114,7 +114,8 @@ struct segment {
 	struct ring_count counts[];
 };
 
-/* Written by the application: 1 while it sleeps on the port's eventfd. */
+/* Written by the application: not 0 while it sleeps on the port's wake-up socket. Another value
+ * asks for a wake-up anew. */
 struct port_sleep {
 	alignas(CACHE_LINE) _Atomic uint32_t sleeping;
 };

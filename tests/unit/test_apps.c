@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "control/apps.h"
+#include "control/ends.h"
 #include "tests/support/fake_dataplane.h"
 
 #define FDS_MAX 3
@@ -601,4 +602,46 @@ Test(apps, deaf_applications_are_detached)
 	cr_assert(eq(int, ask(other, &q).status, -ENOENT));
 	close(fd);
 	close(other);
+}
+
+/* Goal: a port whose end is a device is published with what the configuration binds, counts as no
+ * application, and its sockets are its own. Method: two of them beside an application that wants
+ * the same; then one whose binding is taken. */
+Test(apps, device_ends)
+{
+	static struct config c;
+	struct message_reply r;
+	int fd;
+
+	c.ends_count = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		struct config_end *e = &c.ends[i];
+
+		snprintf(e->name, sizeof(e->name), "end%u", i);
+		e->bindings_count = 1;
+		cr_assert(
+			eq(int,
+			   identity_parse(i == 0 ? "tcp/*:80" : "tcp/*:81", &e->bindings[0], NULL),
+			   0));
+	}
+	cr_assert(eq(int, ends_open(apps, &c), 0));
+	turn();
+	cr_assert(all(eq(u32, apps_count(apps), 0), eq(u32, apps_ports_count(apps), 2)));
+	cr_assert(eq(u32, fake.snapshot->apps_count, 0));
+	for (unsigned i = 0; i < 2; i++) {
+		const struct dp_port *p = fake.snapshot->ports[i];
+
+		cr_assert(all(eq(u16, p->end, i + 1), ne(u32, p->app, 0)));
+		cr_assert(eq(str, apps_port(apps, i)->app->name, c.ends[i].name));
+	}
+	cr_assert(ne(u32, fake.snapshot->ports[0]->app, fake.snapshot->ports[1]->app));
+	fd = hello("other");
+	r = bind_port(fd, open_port(fd, "p"), "tcp/*:80");
+	cr_assert(eq(int, r.status, -EADDRINUSE));
+	cr_assert(strstr(r.text, "end0") != NULL, "%s", r.text);
+	apps_tick(apps, clock_monotonic_ms() + 60000);
+	cr_assert(eq(u32, apps_ports_count(apps), 3));
+	c.ends_count = 1;
+	cr_assert(eq(int, ends_open(apps, &c), -EADDRINUSE));
+	close(fd);
 }
