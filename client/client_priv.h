@@ -67,6 +67,10 @@ int client_attach(struct berth *b, const int fds[2], enum segment_kind ours,
  */
 void client_fd_settle(struct berth_port *port);
 
+/* Asks for the binding `id`, which `text` says for people. As berth_bind(). */
+int client_bind(struct berth_port *port, const char *text, const struct identity *id,
+		unsigned flags, struct message_reply *reply);
+
 /* Writes the socket address of an endpoint. */
 void client_sockaddr(uint8_t family, const uint8_t *address, uint16_t port,
 		     struct sockaddr_storage *out);

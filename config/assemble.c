@@ -147,9 +147,10 @@ assemble_config(struct load *l, struct yaml_node *map)
 	ports_read(table_find("", "ephemeral", 9)->standard, &c->ephemeral.first,
 		   &c->ephemeral.last);
 	if (ephemeral != NULL &&
-	    !ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last))
+	    (!ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last) ||
+	     c->ephemeral.first < 1024))
 		mistake_at(l, ephemeral,
-			   "ephemeral is \"%s\"; two ports from 1 to 65535, the lower "
+			   "ephemeral is \"%s\"; two ports from 1024 to 65535, the lower "
 			   "one first, would be right",
 			   ephemeral->text);
 	if (group != NULL && group->text_bytes > 0 && getgrnam(group->text) == NULL)

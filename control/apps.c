@@ -459,6 +459,7 @@ apps_tick(struct apps *a, uint64_t now_ms)
 	}
 	if (a->unpublished)
 		apps_publish(a);
+	connections_step(a->options.connections);
 	dataplane_reclaim(a->options.dp);
 	answer_settled(a);
 }

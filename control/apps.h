@@ -21,6 +21,7 @@
 
 #include "common/abi/message.h"
 #include "control/bindings.h"
+#include "control/connections.h"
 #include "control/credentials.h"
 #include "control/memory.h"
 #include "control/notifier.h"
@@ -65,6 +66,7 @@ struct apps_options {
 	struct event_base *base;
 	struct dataplane *dp;
 	struct bindings *bindings;
+	struct connections *connections;
 	struct notifier *notifier;
 	uint32_t quota_applications; /* per uid */
 	uint64_t quota_ring_bytes;   /* per uid */
@@ -132,6 +134,11 @@ void app_port_close(struct app_port *port);
 int app_port_bind(struct app_port *port, const struct identity *identity, uint32_t flags,
 		  const struct credentials *asker, const struct binding **out,
 		  char why[MESSAGE_TEXT_BYTES]);
+
+/* Connects a socket of `port` as connections_open() does. Who has it already is named. */
+int app_port_connect(struct app_port *port, const struct identity *identity,
+		     const struct credentials *asker, struct connection *out,
+		     char why[MESSAGE_TEXT_BYTES]);
 
 /* Drains the bindings of a port. *changed: one did not drain before. Returns how many live flows
  * the port has. */

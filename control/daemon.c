@@ -42,6 +42,7 @@ struct daemon {
 	struct eal_arguments eal;
 	struct dataplane *dp;
 	struct bindings *bindings;
+	struct connections *connections;
 	struct notifier *notifier;
 	struct apps *apps;
 	struct neighbours *neighbours;
@@ -235,8 +236,6 @@ bindings_start(struct daemon *d)
 	const struct bindings_options options = {
 		.daemon_uid = geteuid(),
 		.quota = d->config->quota.bindings,
-		.ephemeral_first = d->config->ephemeral.first,
-		.ephemeral_last = d->config->ephemeral.last,
 		.links = dataplane_links(d->dp),
 		.grants_count = d->config->grants_count,
 		.grants = d->config->grants,
@@ -250,6 +249,27 @@ static void
 bindings_stop(struct daemon *d)
 {
 	bindings_destroy(d->bindings);
+}
+
+static int
+connections_start(struct daemon *d)
+{
+	const struct connections_options options = {
+		.dp = d->dp,
+		.bindings = d->bindings,
+		.quota = d->config->quota.connections,
+		.ephemeral_first = d->config->ephemeral.first,
+		.ephemeral_last = d->config->ephemeral.last,
+	};
+	const int rc = connections_create(&options, &d->connections);
+
+	return rc == 0 ? 0 : fail("connected sockets cannot be kept", rc);
+}
+
+static void
+connections_stop(struct daemon *d)
+{
+	connections_destroy(d->connections);
 }
 
 static int
@@ -273,6 +293,7 @@ apps_start(struct daemon *d)
 		.base = d->base,
 		.dp = d->dp,
 		.bindings = d->bindings,
+		.connections = d->connections,
 		.notifier = d->notifier,
 		.quota_applications = d->config->quota.applications,
 		.quota_ring_bytes = d->config->quota.ring_bytes,
@@ -476,6 +497,7 @@ static const struct {
 	{ eal_start, eal_stop },
 	{ dataplane_prepare, dataplane_end },
 	{ bindings_start, bindings_stop },
+	{ connections_start, connections_stop },
 	{ notifier_begin, notifier_end },
 	{ apps_start, apps_stop },
 	{ ends_start, NULL },

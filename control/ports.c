@@ -169,6 +169,7 @@ app_port_close(struct app_port *port)
 	struct apps *a = port->app->apps;
 
 	bindings_remove_port(a->options.bindings, port->ref);
+	connections_close_port(a->options.connections, port->ref);
 	if (port->wake_fd >= 0) {
 		notifier_remove(a->options.notifier, port->memory->pair.ours);
 		close(port->wake_fd);
@@ -215,8 +216,41 @@ app_port_bind(struct app_port *port, const struct identity *identity, uint32_t f
 
 	memcpy(want.port_name, port->name, sizeof(want.port_name));
 	memcpy(want.app_name, app->name, sizeof(want.app_name));
+	rc = identity->port_first == 0
+		     ? connections_choose(app->apps->options.connections, &want.identity, why)
+		     : connections_admit(app->apps->options.connections, identity, asker->uid, why);
+	if (rc != 0)
+		return rc;
 	rc = bindings_add(app->apps->options.bindings, &want, asker, out, why);
 	if (rc == 0)
 		apps_changed(app->apps);
+	return rc;
+}
+
+int
+app_port_connect(struct app_port *port, const struct identity *identity,
+		 const struct credentials *asker, struct connection *out,
+		 char why[MESSAGE_TEXT_BYTES])
+{
+	const struct app *app = port->app;
+	struct connections *c = app->apps->options.connections;
+	const struct binding want = {
+		.identity = *identity,
+		.port = port->ref,
+		.uid = app->who.uid,
+	};
+	const int rc = connections_open(c, &want, asker, out, why);
+	const struct app_port *holder;
+	char text[IDENTITY_TEXT_BYTES];
+	port_ref ref;
+
+	if (rc != -EADDRINUSE)
+		return rc;
+	ref = connections_holder(c, identity);
+	holder = apps_port(app->apps, port_ref_id(ref));
+	if (ref != PORT_REF_NONE && holder != NULL && holder->ref == ref)
+		snprintf(why, MESSAGE_TEXT_BYTES, "%.110s is connected by %s (pid %d)",
+			 identity_format(identity, text), holder->app->name,
+			 (int)holder->app->who.pid);
 	return rc;
 }

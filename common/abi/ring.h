@@ -70,6 +70,13 @@ record_flow_worker(uint64_t flow)
 	return (uint16_t)(flow >> 48);
 }
 
+/* A handle that names a worker and no flow. */
+static inline uint64_t
+record_flow_of_worker(uint32_t worker)
+{
+	return (uint64_t)worker << 48 | (uint64_t)UINT32_MAX << 16;
+}
+
 /* Room that a record with `packet_bytes` takes in a ring. */
 static inline uint32_t
 record_space(uint32_t packet_bytes)

@@ -285,7 +285,7 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (error == 0)
 		error = make_rings(dp);
 	if (error == 0)
-		error = connections_create(dp);
+		error = worker_connections_create(dp);
 	for (uint16_t id = 0; error == 0 && id < options->workers; id++)
 		error = make_worker(dp, id);
 	if (error == 0)

@@ -308,7 +308,7 @@ void housekeeping_adopt(struct worker *w);
 
 /* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
  * Control. */
-int connections_create(struct dataplane *dp);
+int worker_connections_create(struct dataplane *dp);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);

@@ -143,7 +143,8 @@ static const struct wrong wrongs[] = {
 	{ "ipfix: {template-seconds: 0}\n" NICS, 1, 27, "1 to 86400" },
 	{ "ephemeral: 49152\n" NICS, 1, 12, "a range of ports" },
 	{ "ephemeral: 60000-50000\n" NICS, 1, 12, "the lower one first" },
-	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1 to 65535" },
+	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1024 to 65535" },
+	{ "ephemeral: 1023-65535\n" NICS, 1, 12, "from 1024 to 65535" },
 	/* Devices. */
 	{ "nics: [{name: wan, interface: eth9}]\n", 1, 31, "no interface eth9" },
 	{ "nics: [{name: wan, interface: \"eth1,x=y\"}]\n", 1, 31, "nics[].interface is" },
