@@ -55,7 +55,7 @@ answer_settled(struct apps *a)
 			request_answer(app);
 		app = next;
 	}
-	if (waiting)
+	if (waiting && !event_pending(a->settle, EV_TIMEOUT, NULL))
 		event_add(a->settle, &soon);
 }
 

@@ -433,20 +433,23 @@ Test(bind, groups_share_neighbouring_hashes)
 	bind_table_destroy(t);
 }
 
-/* Goal: a member that dies or is removed moves only its own flows, a new one only takes flows.
- * Method: the same flows against the group whole, with one dead, with one removed. */
+/* Goal: a member that dies, drains or is removed moves only its own flows, a new one only takes
+ * flows. Method: the same flows against the group whole, with one dead, draining, removed. */
 Test(bind, groups_move_little)
 {
 	static const uint16_t weights[] = { 3, 1, 200, 40, 40, 7 };
 	enum { N = array_length(weights), GONE = 2, FLOWS = 20000 };
 	struct random random = { random_seed() };
 	struct bind_rule rules[N];
-	struct bind_table *whole, *dead, *removed;
+	struct bind_table *whole, *dead, *drained, *removed;
 
 	group_make(rules, N, weights);
 	whole = table_of(rules, N);
 	rules[GONE].port = PORT_REF_NONE;
 	dead = table_of(rules, N);
+	rules[GONE].port = port_ref_make(1, 1);
+	rules[GONE].passive = true;
+	drained = table_of(rules, N);
 	memmove(&rules[GONE], &rules[GONE + 1], (N - GONE - 1) * sizeof(rules[0]));
 	removed = table_of(rules, N - 1);
 	for (unsigned i = 0; i < FLOWS; i++) {
@@ -455,12 +458,14 @@ Test(bind, groups_move_little)
 		const uint32_t after = group_choice(dead, hash);
 
 		cr_assert(eq(u32, after, group_choice(removed, hash)));
+		cr_assert(eq(u32, after, group_choice(drained, hash)));
 		cr_assert(ne(u32, after, GONE));
 		if (before != GONE)
 			cr_assert(eq(u32, after, before));
 	}
 	bind_table_destroy(whole);
 	bind_table_destroy(dead);
+	bind_table_destroy(drained);
 	bind_table_destroy(removed);
 }
 
