@@ -22,9 +22,7 @@ int
 ours_create(struct ours **out)
 {
 	struct ours *o = calloc(1, sizeof(*o));
-	struct bindings_options options = {
-		.quota = 100, .ephemeral_first = 50000, .ephemeral_last = 50009, .daemon_uid = 900
-	};
+	struct bindings_options options = { .quota = 100, .daemon_uid = 900 };
 	struct link *l;
 
 	if (o == NULL)
