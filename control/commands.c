@@ -349,7 +349,7 @@ static const struct {
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
 	{ "events", command_events, false },     { "bind", command_bind, true },
 	{ "unbind", command_unbind, true },      { "drain", command_drain, true },
-	{ "generate", command_generate, true },
+	{ "generate", command_generate, true },  { "reload", command_reload, true },
 };
 
 static json_t *
