@@ -4,7 +4,7 @@
 
 Packets between two ends, per direction, must be as many as tshark counts (-z conv), IP bytes as
 many as its ip.len and ipv6.plen add up to; and two runs must print the same bytes. Compared are TCP
-and UDP packets in Ethernet frames that the parser accepts: what it refuses, compare.py looks at.
+and UDP packets in Ethernet frames that the parser accepts: compare.py compares what it refuses.
 tshark is told not to look into tunnels, and neither is berth-replay.
 Exits 77 where the captures or tshark are not there."""
 import collections

@@ -27,13 +27,13 @@ connect_fixture(const struct dataplane_options *o)
 static struct connect_opened
 connect_udp(struct fixture *f, unsigned port, uint16_t from, uint16_t to)
 {
-	struct connect_request r = { .key = { .family = FAMILY_IPV4,
-					      .proto = PROTO_UDP,
-					      .port = { from, to } },
-				     .port = f->port[port].dp.ref,
-				     .first = 49152,
-				     .last = 65535,
-				     .worker = CONNECT_WORKER_ANY };
+	struct connect_request r = {
+		.key = { .family = FAMILY_IPV4, .proto = PROTO_UDP, .port = { from, to } },
+		.port = f->port[port].dp.ref,
+		.first = 49152,
+		.last = 65535,
+		.worker = CONNECT_WORKER_ANY
+	};
 	struct connect_opened o;
 
 	memcpy(r.key.addr[0], FRAME_IPV4_B, 4);
@@ -333,10 +333,10 @@ Test(worker_connect, both_ends_here)
 {
 	const struct dataplane_options o = default_options(1);
 	struct fixture *f = connect_fixture(&o);
-	struct connect_request r = { .key = { .family = FAMILY_IPV4,
-					      .proto = PROTO_UDP,
-					      .port = { 5000, 6000 } },
-				     .port = f->port[0].dp.ref };
+	struct connect_request r = {
+		.key = { .family = FAMILY_IPV4, .proto = PROTO_UDP, .port = { 5000, 6000 } },
+		.port = f->port[0].dp.ref
+	};
 	struct frame q = udp4(5000, 6000, 8);
 	struct connect_opened opened;
 	uint8_t ip[2048];
