@@ -138,10 +138,10 @@ ask_settled(int fd, const struct message_request *q)
 	int fds[FDS_MAX];
 
 	cr_assert(eq(sz, (size_t)send(fd, q, sizeof(*q), MSG_NOSIGNAL), sizeof(*q)));
-	fake.busy = true;
+	fake.holds = true;
 	turn();
 	cr_assert(receive(fd, &r, fds) < 0, "answered while workers go by what was before");
-	fake.busy = false;
+	fake.holds = false;
 	while (receive(fd, &r, fds) < 0)
 		event_base_loop(base, EVLOOP_ONCE);
 	return r;
