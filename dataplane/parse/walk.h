@@ -38,8 +38,17 @@ enum drop_reason walk_frame(const uint8_t *frame, uint32_t bytes, unsigned flags
 /* Walks the Ethernet frame at `at` <= end, of which `tags` tags were counted already. */
 enum drop_reason link_walk(struct walk *w, uint32_t at, unsigned tags);
 
+static inline bool
+link_type_is_vlan(uint16_t type)
+{
+	return type == ETHERTYPE_NUM_VLAN || type == ETHERTYPE_NUM_QINQ ||
+	       type == ETHERTYPE_NUM_QINQ_9;
+}
+
 /* Parses the IPv4 packet at p->l3_offset. */
 enum drop_reason ipv4_walk(struct walk *w);
+/* Its options alone. */
+enum drop_reason ipv4_options_walk(const uint8_t *option, const uint8_t *end, unsigned flags);
 /* The same for IPv6. */
 enum drop_reason ipv6_walk(struct walk *w);
 
@@ -66,8 +75,11 @@ enum tunnel_type tunnel_of_port(unsigned flags, uint16_t port);
 /* Goes inside it; the datagram's payload is [p->payload_offset, end). */
 enum drop_reason tunnel_udp_walk(struct walk *w, enum tunnel_type type, uint32_t end);
 
-/* Ports, which the headers of all transports start with, and what must never be in them. */
-enum drop_reason ports_walk(struct walk *w, uint32_t header_bytes);
+/* Notes the ports, which the headers of all transports start with, and where the payload begins;
+ * then tells what must never be in them. Between the two the checksum is proved: a refusal is shown
+ * with its ports. */
+void ports_note(struct walk *w, uint32_t header_bytes);
+enum drop_reason ports_check(const struct packet *p);
 
 /* RFC 9293 3.10: each segment but the first and a reset has ACK; a segment opens, closes or aborts,
  * never two of them. Bit f of the set: flags f, of the lower six, are those of a valid segment. */

@@ -376,9 +376,7 @@ inbound_flow(struct worker *w, struct burst *b)
 	profile_mark(w, STAGE_BIND);
 	track(w, b);
 	profile_mark(w, STAGE_TRACK);
-	for (uint16_t i = 0; i < b->n; i++)
-		deliver_packet(w, b, i, b->ports[i]);
-	steer_publish(&w->steer);
+	deliver_burst(w, b);
 	profile_mark(w, STAGE_STEER);
 	rte_pktmbuf_free_bulk(b->mbufs, b->n);
 	profile_mark(w, STAGE_FREE);
@@ -404,8 +402,12 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	if (received == 0)
 		return 0;
 	profile_mark(w, STAGE_RX);
-	count(&w->counters, COUNTER_received, received);
 	b->n = received;
+	if (q->nic >= w->dp->first_end) {
+		end_take(w, q->nic, b);
+		return received;
+	}
+	count(&w->counters, COUNTER_received, received);
 	if (q->nic == w->dp->nics_count) {
 		forward(w, b);
 		return received;

@@ -6,7 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
+ * (next hop and tx), ends.c (devices
+ * at ports' ends), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
  * of flows for control), housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
@@ -21,21 +22,37 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
 #include "dataplane/worker/profile.h"
 
-/* A nic as all workers see it; constant once they run. */
+/* What stands behind a device. */
+enum nic_role {
+	NIC_WIRE,
+	NIC_KERNEL, /* the kernel port */
+	NIC_END,    /* the end of a port */
+};
+/* Nics, then the kernel port, then ends of ports. */
+#define DEVICES_MAX (NICS_MAX + 1 + PORT_ENDS_MAX)
+
+/* A device as all workers see it; constant once they run, but for `peer`. */
 struct nic {
 	char name[NAME_BYTES];
 	char device[64];
+	enum nic_role role;
 	uint16_t ethdev;
 	uint16_t rx_queues, tx_queues; /* worker w sends on queue w % tx_queues' owner */
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
-	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+	/* NIC_END: the Ethernet address behind the device, as be48_load() reads it. Workers store
+	 * what they see frames come from and load it to send there (relaxed: it guards nothing). */
+	_Atomic uint64_t peer;
+	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
+	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
+	struct generator *generators[WORKERS_MAX]; /* by queue */
 };
 
 /* A packet that waits for its next hop's address. */
@@ -75,14 +92,16 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct track_line *tracks;       /* by index of the flow; NULL: mode off */
+	const struct track_rules *rules; /* constant */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
 
 	uint16_t rx_count;
-	struct rx_queue rx[NICS_MAX + 1];
-	struct tx_queue tx[NICS_MAX + 1]; /* by nic; ethdev UINT16_MAX: not this worker's */
+	struct rx_queue rx[DEVICES_MAX];
+	struct tx_queue tx[DEVICES_MAX]; /* by device; ethdev UINT16_MAX: not this worker's */
+	const struct dp_port *ends[PORT_ENDS_MAX]; /* of the snapshot; NULL: not there yet */
 	struct handover_out handover[WORKERS_MAX];
 
 	uint16_t held_count;
@@ -124,16 +143,22 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
-	struct nic nics[NICS_MAX + 1];
+	uint16_t first_end;     /* ends of ports are nics[first_end .. devices_count) */
+	uint16_t devices_count; /* those that are open */
+	struct nic nics[DEVICES_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct rte_ring
 		*handover[WORKERS_MAX][WORKERS_MAX]; /* [from][to], single producer/consumer */
 	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
+	struct connect_table *connections;         /* control writes, workers read */
+	struct rte_ring *closed[WORKERS_MAX];      /* control to worker: struct connect_closed */
+	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
 	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
@@ -178,8 +203,16 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. */
-void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
+/* What every packet sent to a worker must be, whoever sends it, at the start of `m`, which only we
+ * can write: one sound packet of a transport with ports. Trims it, fills its checksums and *p. */
+enum drop_reason outbound_check(struct rte_mbuf *m, uint16_t zone, struct packet *p);
+
+/* deliver.c: gives packet i of the burst, whose entry is known, to its port: a copy to its ring,
+ * which steer_publish() shows, or the buffer itself to the device at its end, and then b->mbufs[i]
+ * is NULL. */
+void deliver_packet(struct worker *w, struct burst *b, uint16_t i, port_ref port);
+/* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
+void deliver_burst(struct worker *w, struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
  * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
@@ -207,6 +240,8 @@ enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
+/* Ends the flow of a connected socket that was closed, unless somebody else is in it by now. */
+void flows_closed(struct worker *w, const struct connect_closed *closed);
 /* The binding by which endpoint `side` was decided, after one of the functions above said where
  * it goes. */
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
@@ -216,6 +251,12 @@ struct dp_port *flows_port(const struct worker *w, port_ref ref);
 /* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
 enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
 			      const struct flow_key *key, uint64_t hash, uint32_t *index);
+
+/* ends.c: ports whose end is a device. */
+/* Gives packet i to the device of end `end`; its buffer is taken out of the burst. */
+void end_deliver(struct worker *w, struct burst *b, uint16_t i, uint16_t end);
+/* What came from the device nics[nic], an end: checked like any application's sends, then sent. */
+void end_take(struct worker *w, uint16_t nic, struct burst *b);
 
 /* report.c: tells control of a flow, or counts that it could not. To be called while somebody
  * listens (w->reporting). */
@@ -268,14 +309,24 @@ void housekeeping(struct worker *w);
 /* Loads what control published; zeroes the numbers of ports that are new. */
 void housekeeping_adopt(struct worker *w);
 
+/* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
+ * Control. */
+int worker_connections_create(struct dataplane *dp);
+/* Ends the flows of sockets that were closed, a bounded number. */
+void connections_ended(struct worker *w);
+
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
-/* nic.c: opening and describing devices. Control. */
+/* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
-	     bool kernel);
+	     enum nic_role role);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
+void nic_close(struct nic *n);
+/* generate.c: attaches generators to the queues of a nic that makes its own packets. Control. */
+int nic_generate(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options);
+void nic_generate_stop(struct nic *n);
 
 /* Drops one packet by name. */
 static inline void
