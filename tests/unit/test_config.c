@@ -141,6 +141,7 @@ static const struct wrong wrongs[] = {
 	{ "ipfix: {collector: 'udp/192.0.2.256:4739'}\n" NICS, 1, 20, "an address and a port" },
 	{ "ipfix: {collector: 'tcp/[192.0.2.1]:4739'}\n" NICS, 1, 20, "an address and a port" },
 	{ "ipfix: {template-seconds: 0}\n" NICS, 1, 27, "1 to 86400" },
+	{ "ipfix: {active-seconds: 0}\n" NICS, 1, 25, "or the word never" },
 	{ "ephemeral: 49152\n" NICS, 1, 12, "a range of ports" },
 	{ "ephemeral: 60000-50000\n" NICS, 1, 12, "the lower one first" },
 	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1024 to 65535" },
