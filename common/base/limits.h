@@ -20,6 +20,7 @@
 #define BINDINGS_MAX      65536
 #define GROUP_MEMBERS_MAX 64
 #define GRANTS_MAX        256
+#define PRIVILEGED_MAX    64
 #define NEIGHBOURS_MAX    4096
 
 /* Names of ports and applications, the terminating zero included. */

@@ -197,7 +197,6 @@ def check_death(daemon, client):
     sender.rounds(2, 0)
     settle(daemon, sender, before)
     numbers = other.end()
-    # In order within a flow, but two workers bring them.
     assert sorted(n for n in numbers if n >= dead) == list(range(dead, len(sender.flow_of)))
     # The other's own stayed with it throughout.
     own = flows_of(sender, [n for n in numbers if n < dead])
