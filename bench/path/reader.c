@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reader.c: an application that reads packets in a busy loop and says what each one cost it, and how
- * long those of a generator were on their way. */
+/* reader.c: an application that reads packets in a busy loop and says what each one cost it, and
+ * how long those of a generator were on their way. */
 #include <berth/berth.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 
 #include "common/base/clock.h"
 
-#define BURST     64
+#define BURST      64
 #define PORTS_MOST 1024
 
 /* Delays in cycles, by their highest bit and the five bits below it: within 3 % of each. */
