@@ -18,7 +18,7 @@ from path import SOURCES, probe, processor  # noqa: E402
 from rig import FIRST_PORT, Rig, percentile  # noqa: E402
 
 FLOWS = 100000
-# Loss that a rate may have to count: none (RFC 2544 26.1), and what CSIT calls the partial drop rate.
+# Loss that a rate may have to count: none (RFC 2544 26.1), and CSIT's partial drop rate.
 ALLOWED = {"no loss": 0.0, "0.5 % loss": 0.005}
 STEP = 0.02  # the search ends when it knows the rate to this part
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
@@ -178,8 +178,8 @@ def tell_churn(r):
     for row in r["rows"]:
         half = row["half"]
         print(f"{row['new_flows']:>9,} new flows/s: {row['lasting_pps'] / 1e6:.2f} Mpps of the "
-              f"lasting ones flat out ({row['lasting_pps'] / r['alone_pps']:.0%}); at half the rate "
-              f"lost of {half['offered']:,}: {lost(half)}")
+              f"lasting ones flat out ({row['lasting_pps'] / r['alone_pps']:.0%}); at half the "
+              f"rate lost of {half['offered']:,}: {lost(half)}")
 
 
 def tell_flood(r):

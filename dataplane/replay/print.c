@@ -164,6 +164,20 @@ tags_print(const struct packet *p, struct json_line *line)
 		json_numbers(line, "vlan", ids, p->facts & PACKET_TAGGED_TWICE ? 2 : 1);
 }
 
+/* The last label of an MPLS stack with the number of labels, and the PPPoE session. */
+static void
+session_print(const struct packet *p, struct json_line *line)
+{
+	if (p->facts & PACKET_MPLS) {
+		json_open(line, "mpls");
+		json_number(line, "label", p->more.mpls_label);
+		json_number(line, "labels", p->more.mpls_labels);
+		json_close(line);
+	}
+	if (p->facts & PACKET_PPPOE)
+		json_number(line, "pppoe", p->more.pppoe_session);
+}
+
 /* Of a refused packet, as much as was read before the fault. */
 static void
 packet_print(const struct reading *r, struct json_line *line)
@@ -171,7 +185,8 @@ packet_print(const struct reading *r, struct json_line *line)
 	const struct packet *p = &r->packet;
 
 	tags_print(p, line);
-	if (p->l3_bytes == 0)
+	session_print(p, line);
+	if (p->l3_bytes == 0 && r->drop != DROP_ARP_MALFORMED)
 		return;
 	if (p->facts & PACKET_TUNNEL)
 		tunnel_print(r, line);

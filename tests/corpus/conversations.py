@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """conversations.py: flows of berth-replay beside tshark's conversations, over the corpus.
 
-Packets between two ends, per direction, must be as many as tshark counts (-z conv), IP bytes as many
-as its ip.len and ipv6.plen add up to; and two runs must print the same bytes. Compared are TCP and
-UDP packets in Ethernet frames that the parser accepts: what it refuses, and why, compare.py compares.
+Packets between two ends, per direction, must be as many as tshark counts (-z conv), IP bytes as
+many as its ip.len and ipv6.plen add up to; and two runs must print the same bytes. Compared are TCP
+and UDP packets in Ethernet frames that the parser accepts: compare.py compares what it refuses.
 tshark is told not to look into tunnels, and neither is berth-replay.
 Exits 77 where the captures or tshark are not there."""
 import collections

@@ -54,13 +54,13 @@ unsigned
 dataplane_reclaim(struct dataplane *dp)
 {
 	(void)dp;
-	while (fake.reclaimed != fake.retired) {
+	while (!fake.holds && fake.reclaimed != fake.retired) {
 		const struct fake_retiree *r =
 			&fake.retirees[fake.reclaimed++ % array_length(fake.retirees)];
 
 		r->free_fn(r->object);
 	}
-	return 0;
+	return fake.retired - fake.reclaimed;
 }
 
 struct connect_table *
