@@ -211,11 +211,13 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.nics_count; i++)
 		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
-	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
-		options.flows_capacity,
-		(unsigned long long)(options.workers * dataplane_flow_bytes(options.flows_capacity,
-									    options.tracking)) >>
-			20);
+	const uint64_t flow_bytes = dataplane_flow_bytes(options.flows_capacity);
+
+	fprintf(stderr,
+		"berthd: flow tables: %u flows of each worker, %llu MiB in all, %.1f bytes per "
+		"flow\n",
+		options.flows_capacity, (unsigned long long)(options.workers * flow_bytes) >> 20,
+		(double)flow_bytes / options.flows_capacity);
 	return dataplane_create(&options, &d->dp);
 }
 

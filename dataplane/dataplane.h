@@ -59,13 +59,13 @@ struct dataplane_options {
 	struct fragment_options fragments; /* per worker */
 };
 
-/* Bytes of a worker's flow table for `capacity`, trackers' lines included. Pure. */
+/* Bytes of memory that a worker takes for `capacity` flows, all that is kept of them included.
+ * Pure.
+ */
 static inline uint64_t
-dataplane_flow_bytes(uint32_t capacity, enum track_mode tracking)
+dataplane_flow_bytes(uint32_t capacity)
 {
-	const uint64_t lines = tracking == TRACK_OFF ? 0 : flow_slots_for(capacity);
-
-	return flow_table_bytes(capacity) + lines * sizeof(struct track_line);
+	return flow_table_bytes(capacity);
 }
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a
@@ -140,7 +140,7 @@ struct flow_event {
 	uint8_t kind; /* enum flow_event_kind */
 	uint8_t reserved[5];
 };
-static_assert(sizeof(struct flow_event) == 104, "ring element");
+static_assert(sizeof(struct flow_event) == 112, "ring element");
 
 /* Whether workers tell; from their next turns on. */
 void dataplane_flow_events_want(struct dataplane *dp, bool wanted);

@@ -25,7 +25,7 @@
 #include "dataplane/flow/flow_key.h"
 
 #define FLOW_NONE         UINT32_MAX
-#define FLOW_PROBES_MAX   16
+#define FLOW_PROBES_MAX   32
 #define FLOW_CAPACITY_MIN 1024u
 #define FLOW_CAPACITY_MAX (1u << 27)
 /* Slots that one flow_limbo_free() makes usable: bounds the pause. */
@@ -40,7 +40,7 @@ struct flow_secret {
 struct flow_table;
 
 struct flow_table_options {
-	/* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX live entries; slots in limbo use the spare quarter
+	/* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX live entries; slots in limbo use the spare seventh
 	 */
 	uint32_t capacity;
 	uint16_t worker; /* 0..WORKERS_MAX-1; part of the handles */

@@ -17,7 +17,7 @@ static const struct tracker_state states[ICMP_STATES] = {
 struct TRACK_LINE icmp_line {
 	uint32_t requested[2]; /* by direction: bit k, a request of kind k was seen */
 };
-static_assert(sizeof(struct icmp_line) <= sizeof(struct track_line), "one line");
+static_assert(sizeof(struct icmp_line) <= sizeof(struct track_line), "it fits");
 
 /* Queries: type of the request, type of the answer. */
 static const struct {

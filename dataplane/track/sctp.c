@@ -40,7 +40,7 @@ struct TRACK_LINE sctp_line {
 	uint32_t tag[2];
 	uint32_t tag_new[2]; /* of a handshake that is not finished */
 };
-static_assert(sizeof(struct sctp_line) <= sizeof(struct track_line), "one line");
+static_assert(sizeof(struct sctp_line) <= sizeof(struct track_line), "it fits");
 
 /* Chunk types (RFC 9260 3.2) as bits of packet.sctp_chunks. */
 #define CHUNK(type)       (1u << (type))

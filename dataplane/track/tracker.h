@@ -7,7 +7,6 @@
 #pragma once
 
 #include <assert.h>
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,12 +14,12 @@
 #include "common/base/timers.h"
 #include "dataplane/parse/parse.h"
 
-/* What a tracker remembers of one flow besides its state. All zero when the flow begins. Its worker
- * alone reads and writes it. */
+/* What a tracker remembers of one flow besides its state; it lies in the flow's detail. All zero
+ * when the flow begins. Its worker alone reads and writes it. */
+#define TRACK_LINE_BYTES 32u
 struct track_line {
-	alignas(CACHE_LINE) uint32_t words[CACHE_LINE / sizeof(uint32_t)];
+	uint32_t words[TRACK_LINE_BYTES / sizeof(uint32_t)];
 };
-static_assert(sizeof(struct track_line) == CACHE_LINE, "one line");
 /* Goes behind the type by which a tracker looks at the line: `struct TRACK_LINE name { ... };` */
 #define TRACK_LINE __attribute__((may_alias))
 

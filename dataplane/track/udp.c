@@ -18,7 +18,7 @@ static const struct tracker_state states[UDP_STATES] = {
 struct TRACK_LINE udp_line {
 	uint32_t first_ms;
 };
-static_assert(sizeof(struct udp_line) <= sizeof(struct track_line), "one line");
+static_assert(sizeof(struct udp_line) <= sizeof(struct track_line), "it fits");
 
 static enum track_judgement
 udp_packet(struct track_line *line, uint8_t *state, const struct track_step *step)

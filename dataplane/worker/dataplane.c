@@ -11,7 +11,6 @@
 #include <sys/random.h>
 
 #include "common/base/clock.h"
-#include "dataplane/flow/flow_memory.h"
 #include "dataplane/worker/worker.h"
 
 static int
@@ -98,35 +97,11 @@ make_rings(struct dataplane *dp)
 	return missing ? say("no memory for rings between threads", -ENOMEM) : 0;
 }
 
-/* The trackers' lines of all flows. */
-static int
-tracks_create(struct worker *w, int numa_node)
-{
-	const uint64_t bytes = flow_slots(w->flows) * sizeof(*w->tracks);
-	void *memory;
-	int error;
-
-	if (w->dp->options.tracking == TRACK_OFF)
-		return 0;
-	error = flow_memory_map(bytes, numa_node, &memory);
-	if (error != 0) {
-		fprintf(stderr,
-			"berthd: no memory to track %u flows (%" PRIu64
-			" MiB per worker): %s; lower flows.capacity\n",
-			w->dp->options.flows_capacity, bytes >> 20, strerror(-error));
-		return error;
-	}
-	w->tracks = memory;
-	return 0;
-}
-
 static void
 worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	if (w->tracks != NULL)
-		flow_memory_unmap(w->tracks, flow_slots(w->flows) * sizeof(*w->tracks));
 	flow_table_destroy(w->flows);
 	fragment_table_destroy(w->fragments);
 	rte_free(w);
@@ -162,6 +137,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 	w->dp = dp;
 	w->id = id;
 	w->steer.counters = &w->counters;
+	far_ends_init(&w->far_ends, dp->secret.key[0]);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
 
@@ -178,9 +154,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 			table.capacity, flow_table_bytes(table.capacity) >> 20, strerror(-error));
 	if (error != 0)
 		return error;
-	const int untracked = tracks_create(w, socket);
-
-	return untracked != 0 ? untracked : make_fragments(w);
+	return make_fragments(w);
 }
 
 /* Gives each worker its queues: queue w of each nic, as far as there are so many. */

@@ -24,6 +24,7 @@
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
+#include "dataplane/worker/far_ends.h"
 #include "dataplane/worker/profile.h"
 
 /* A nic as all workers see it; constant once they run. */
@@ -75,7 +76,7 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct far_ends far_ends;
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -210,6 +211,9 @@ uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, vo
 /* The binding by which endpoint `side` was decided, after one of the functions above said where
  * it goes. */
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
+/* Where packets to the flow's far end go, as its own packets came: the link and the Ethernet
+ * address. False: nobody knows, or they came in an envelope (*link is LINK_ENCLOSED). */
+bool flows_way_back(const struct worker *w, uint32_t index, uint16_t *link, uint8_t mac[6]);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 
