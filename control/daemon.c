@@ -211,7 +211,8 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.nics_count; i++)
 		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
-	const uint64_t flow_bytes = dataplane_flow_bytes(options.flows_capacity);
+	const uint64_t flow_bytes =
+		dataplane_flow_bytes(options.flows_capacity, options.half_open_flows);
 
 	fprintf(stderr,
 		"berthd: flow tables: %u flows of each worker, %llu MiB in all, %.1f bytes per "

@@ -15,6 +15,7 @@
 #include "dataplane/bind/bind.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/flow_record.h"
+#include "dataplane/flow/half_open.h"
 #include "dataplane/fragment/fragment.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
@@ -37,6 +38,12 @@ struct dataplane_nic_options {
 	bool source_routes; /* accept IPv4 source routes */
 };
 
+/* What becomes of a new flow that no half-open one makes room for in a full table. */
+enum flows_full_mode {
+	FLOWS_FULL_REFUSE,     /* its packet is dropped as flow_table_full */
+	FLOWS_FULL_EVICT_IDLE, /* the longest idle of a sample gives way */
+};
+
 enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
 
 struct dataplane_options {
@@ -53,19 +60,22 @@ struct dataplane_options {
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
-	uint32_t flows_capacity;  /* per worker */
+	uint32_t flows_capacity; /* per worker */
+	uint32_t
+		half_open_flows; /* of those; 0: no share of their own, or HALF_OPEN_PLACES_MIN.. */
+	uint8_t half_open_prefix_ipv4, half_open_prefix_ipv6; /* bits by which sources are told */
+	enum flows_full_mode flows_full;
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */
 };
 
-/* Bytes of memory that a worker takes for `capacity` flows, all that is kept of them included.
- * Pure.
- */
+/* Bytes of memory that a worker takes for `capacity` flows, all that is kept of them included, and
+ * the list of `half_open` ones. Pure. */
 static inline uint64_t
-dataplane_flow_bytes(uint32_t capacity)
+dataplane_flow_bytes(uint32_t capacity, uint32_t half_open)
 {
-	return flow_table_bytes(capacity);
+	return flow_table_bytes(capacity) + (half_open == 0 ? 0 : half_open_bytes(half_open));
 }
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a

@@ -51,7 +51,7 @@ class Station:
         nics = (f'  - name: wire\n    vdev: "net_pcap0,rx_pcap={capture},infinite_rx=1"\n'
                 "    addresses: [192.0.2.10/24]\n")
         extra = (f"workers: {{cores: [{cores[0]}], idle: {{mode: poll}}}}\n"
-                 f"flows: {{capacity: {max(flows, CAPACITY_MIN)}}}\n"
+                 f"flows: {{capacity: {flows * 5 // 4 + CAPACITY_MIN}}}\n"
                  f"memory: {{buffers: {flows + SPARE_BUFFERS}}}\n")
         self.daemon = Daemon(nics, extra, program=os.path.join(build, program),
                              prefix=("setpriv", "--pdeathsig=KILL"))

@@ -155,6 +155,11 @@ typedef void (*flow_each_fn)(const struct flow_entry *e, const struct flow_detai
 bool flow_each(const struct flow_table *t, uint32_t *cursor, uint32_t slots, flow_each_fn each,
 	       void *context);
 
+/* Sets indices[0..] to the live entries of the bucket that `hash` begins its search in, which is a
+ * random sample of the table to all who do not know the secret. Returns how many. Writer. */
+#define FLOW_SAMPLE_MAX 28u
+uint32_t flow_sample(const struct flow_table *t, uint64_t hash, uint32_t indices[FLOW_SAMPLE_MAX]);
+
 /* Live entries now. Reader; relaxed. */
 uint32_t flow_count(const struct flow_table *t);
 uint32_t flow_slots(const struct flow_table *t);

@@ -11,7 +11,7 @@ enum icmp_state { ICMP_NONE, ICMP_REQUESTED, ICMP_REPLIED, ICMP_STATES };
 static const struct tracker_state states[ICMP_STATES] = {
 	[ICMP_NONE] = { "none", TIMER_ICMP },
 	[ICMP_REQUESTED] = { "requested", TIMER_ICMP },
-	[ICMP_REPLIED] = { "replied", TIMER_ICMP },
+	[ICMP_REPLIED] = { "replied", TIMER_ICMP, .confirmed = true },
 };
 
 struct TRACK_LINE icmp_line {

@@ -27,9 +27,9 @@ static const struct tracker_state states[SCTP_STATES] = {
 	[SCTP_NONE] = { "none", TIMER_SCTP_CLOSED },
 	[SCTP_COOKIE_WAIT] = { "cookie_wait", TIMER_SCTP_OPENING },
 	[SCTP_COOKIE_ECHOED] = { "cookie_echoed", TIMER_SCTP_OPENING },
-	[SCTP_ESTABLISHED] = { "established", TIMER_SCTP_ESTABLISHED },
-	[SCTP_SHUTDOWN_SENT] = { "shutdown", TIMER_SCTP_CLOSING },
-	[SCTP_SHUTDOWN_ACKED] = { "shutdown_ack", TIMER_SCTP_CLOSING },
+	[SCTP_ESTABLISHED] = { "established", TIMER_SCTP_ESTABLISHED, .confirmed = true },
+	[SCTP_SHUTDOWN_SENT] = { "shutdown", TIMER_SCTP_CLOSING, .confirmed = true },
+	[SCTP_SHUTDOWN_ACKED] = { "shutdown_ack", TIMER_SCTP_CLOSING, .confirmed = true },
 	[SCTP_CLOSED] = { "closed", TIMER_SCTP_CLOSED, true },
 	[SCTP_HEARTBEAT_SENT] = { "heartbeat_sent", TIMER_SCTP_HEARTBEAT },
 };
@@ -209,6 +209,7 @@ const struct tracker tracker_sctp = {
 	.states = states,
 	.states_count = array_length(states),
 	.timer = TIMER_SCTP_ESTABLISHED,
+	.handshake = true,
 	.packet = sctp_packet,
 	.quoted = sctp_quoted,
 };

@@ -33,11 +33,11 @@ static const struct tracker_state states[TCP_STATES] = {
 	[TCP_SYN_SENT] = { "syn_sent", TIMER_TCP_OPENING },
 	[TCP_SIMULTANEOUS] = { "simultaneous", TIMER_TCP_OPENING },
 	[TCP_SYN_RECEIVED] = { "syn_received", TIMER_TCP_SYN_RECEIVED },
-	[TCP_ESTABLISHED] = { "established", TIMER_TCP_ESTABLISHED },
-	[TCP_FIN_WAIT] = { "fin_wait", TIMER_TCP_CLOSING },
-	[TCP_CLOSE_WAIT] = { "close_wait", TIMER_TCP_CLOSE_WAIT },
-	[TCP_LAST_ACK] = { "last_ack", TIMER_TCP_LAST_ACK },
-	[TCP_TIME_WAIT] = { "time_wait", TIMER_TCP_TIME_WAIT, true },
+	[TCP_ESTABLISHED] = { "established", TIMER_TCP_ESTABLISHED, .confirmed = true },
+	[TCP_FIN_WAIT] = { "fin_wait", TIMER_TCP_CLOSING, .confirmed = true },
+	[TCP_CLOSE_WAIT] = { "close_wait", TIMER_TCP_CLOSE_WAIT, .confirmed = true },
+	[TCP_LAST_ACK] = { "last_ack", TIMER_TCP_LAST_ACK, .confirmed = true },
+	[TCP_TIME_WAIT] = { "time_wait", TIMER_TCP_TIME_WAIT, true, true },
 	[TCP_CLOSED] = { "closed", TIMER_TCP_CLOSED, true },
 };
 
@@ -75,9 +75,9 @@ closing_state(const struct tcp_line *t)
 /* Notes a SYN that changes nothing. If the other side answers it, then both have lost the flow that
  * we still hold, and we follow them. */
 static enum track_judgement
-knock(struct tcp_line *t, const struct tcp_segment *s)
+knock(struct tcp_line *t, uint8_t state, const struct tcp_segment *s)
 {
-	if (s->from == 0)
+	if (s->from == 0 && states[state].confirmed)
 		t->knock = s->end;
 	return TRACK_IGNORED;
 }
@@ -101,7 +101,7 @@ syn(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const struc
 	case TCP_CLOSED:
 		return TRACK_ANEW;
 	default:
-		return knock(t, s);
+		return knock(t, *state, s);
 	}
 	/* One that waits for its SYN's answer may begin with another number. */
 	tcp_side_open(t, s, p);
@@ -123,7 +123,7 @@ follow_knock(struct tcp_line *t)
 static enum track_judgement
 syn_ack(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const struct packet *p)
 {
-	if (s->from == 1 && t->knock != 0 && s->ack == t->knock) {
+	if (s->from == 1 && states[*state].confirmed && t->knock != 0 && s->ack == t->knock) {
 		follow_knock(t);
 		*state = TCP_SYN_SENT;
 	}
@@ -175,6 +175,8 @@ reset(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, bool repl
 	if (*state == TCP_CLOSED)
 		return TRACK_BELONGS;
 	if (reset_exact(t, *state, s)) {
+		if (states[*state].confirmed)
+			t->knock = 0;
 		*state = TCP_CLOSED;
 		/* A flow that was only refused leaves nothing behind. */
 		return replied ? TRACK_BELONGS : TRACK_ENDS;
@@ -275,6 +277,7 @@ const struct tracker tracker_tcp = {
 	.states = states,
 	.states_count = array_length(states),
 	.timer = TIMER_TCP_ESTABLISHED,
+	.handshake = true,
 	.packet = tcp_packet,
 	.quoted = tcp_quoted,
 };

@@ -2,6 +2,8 @@
 /* tcp_priv.h: what the TCP tracker knows of each side, and one segment. tcp.c, tcp_window.c. */
 #pragma once
 
+#include <stddef.h>
+
 #include "common/base/seq.h"
 #include "common/base/wire.h"
 #include "dataplane/track/tracker.h"
@@ -30,14 +32,16 @@ enum tcp_flag {
 
 struct TRACK_LINE tcp_line {
 	struct tcp_side side[2]; /* [0]: who sent the flow's first packet */
-	/* Past a SYN of side 0 that changed nothing, or 0. If the other side answers it, we were
-	 * wrong about the flow. */
-	uint32_t knock;
 	uint8_t window[2]; /* largest window each offered, as tcp_window_code(); 0: none seen */
 	uint8_t scales;    /* of side 0 low, of side 1 high; or TCP_SCALE_NONE */
 	uint8_t flags;     /* enum tcp_flag */
+	/* Past a SYN of side 0 that changed nothing, or 0. If the other side answers it, we were
+	 * wrong about the flow. */
+	uint32_t knock;
 };
 static_assert(sizeof(struct tcp_line) <= sizeof(struct track_line), "it fits");
+static_assert(offsetof(struct tcp_line, knock) == offsetof(struct track_line, later),
+	      "used when the flow is confirmed");
 
 static inline bool
 tcp_has(const struct tcp_line *t, enum tcp_flag flag, unsigned side)

@@ -2,6 +2,7 @@
 /* track.c: which tracker judges a packet, and what its judgement means for the flow. */
 #include "dataplane/track/track.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "common/base/check.h"
@@ -47,6 +48,14 @@ track_closed(uint8_t proto, unsigned state)
 	return state < t->states_count && t->states[state].closed;
 }
 
+bool
+track_confirmed(uint8_t proto, unsigned state)
+{
+	const struct tracker *t = tracker_of(proto);
+
+	return state >= t->states_count || t->states[state].confirmed;
+}
+
 uint32_t
 track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state)
 {
@@ -59,7 +68,7 @@ static enum track_judgement
 ask(const struct tracker *t, struct track_flow *f, struct track_step *step, unsigned direction)
 {
 	if (f->state == 0) {
-		memset(f->line, 0, sizeof(*f->line));
+		memset(f->line, 0, offsetof(struct track_line, later));
 		f->origin = (uint8_t)direction;
 		f->replied = false;
 	}
@@ -98,6 +107,8 @@ track_judge(struct track_flow *f, const struct packet *p, const uint8_t *frame, 
 		return judge_error(t, f, &step);
 	judgement = ask(t, f, &step, direction);
 	if (judgement == TRACK_ANEW) {
+		if (t->states[f->state].confirmed)
+			f->line->later = 0;
 		f->state = 0;
 		judgement = ask(t, f, &step, direction);
 	}

@@ -87,6 +87,9 @@ unsigned track_packet(struct flow_entry *e, struct flow_detail *d, const struct 
  * late. Pure. */
 bool track_closed(uint8_t proto, unsigned state);
 
+/* Whether a flow of `proto` in `state` is confirmed (tracker.h); one without tracking is. Pure. */
+bool track_confirmed(uint8_t proto, unsigned state);
+
 /* Whether the ICMP error `p` quotes what may be in flight in the flow at e: TRACK_RELATED or
  * TRACK_INVALID; TRACK_UNTRACKED with mode off. Worker. */
 enum track_verdict track_error(const struct flow_entry *e, struct flow_detail *d,

@@ -209,8 +209,7 @@ static void
 expect(struct worker *w, uint32_t index, unsigned state)
 {
 	flow_expect(w->flows, index, w->now_ms,
-		    track_timeout_ms(&w->dp->options.timeouts,
-				     flow_entry_at(w->flows, index)->key.proto, state));
+		    budget_wait_ms(w, flow_entry_at(w->flows, index)->key.proto, state, 0));
 }
 
 /* Makes an entry in which endpoint `side` belongs to `to`. */
@@ -218,8 +217,16 @@ static enum drop_reason
 open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned direction,
 	   unsigned side, const struct bind_result *to, unsigned flags, uint32_t *index)
 {
+	const enum track_mode mode = w->dp->options.tracking;
 	bool created;
 
+	if (budget_is_tight(w, key->proto)) {
+		*index = flow_lookup(w->flows, key, hash);
+		if (*index != FLOW_NONE)
+			return DROP_NONE;
+		if (!budget_make_room(w, key, direction, hash))
+			return DROP_FLOW_TABLE_FULL;
+	}
 	if (flow_insert(w->flows, key, hash, index, &created) != 0)
 		return DROP_FLOW_TABLE_FULL;
 	if (!created)
@@ -230,13 +237,15 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 
 	if (direction == 1)
 		flags |= FLOW_ORIG_IS_1;
-	flags |= track_mode_flags(w->dp->options.tracking);
+	flags |= track_mode_flags(mode);
 	atomic_store_explicit(&e->word, flow_word_with(0, 0, flags), memory_order_relaxed);
 	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
 	/* No reader looks at it yet (F6). */
 	*d = (struct flow_detail){ .first_ms = w->now_ms, .link = LINK_NONE };
 	(void)set_port(w, e, d, side, to); /* it is the near one, which has room */
 	entry_confirm(w, e, d);
+	if (mode != TRACK_OFF)
+		budget_list(w, *index);
 	expect(w, *index, 0);
 	count(&w->counters, COUNTER_flows_created, 1);
 	return DROP_NONE;
@@ -395,14 +404,17 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, con
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 	enum track_verdict verdict;
 	const bool first = w->reporting && !report_accounted(e, d);
+	const unsigned before = flow_word_state(flow_entry_word(e));
 	const unsigned events = track_packet(e, d, packet, frame, direction, w->now_ms, &verdict);
 	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
 	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, packet->tcp_flags);
 
 	if (tcp_flags != 0)
 		flow_tcp_flags_note(e, d, reply, tcp_flags);
-	if ((events & TRACK_STATE) != 0)
+	if ((events & TRACK_STATE) != 0) {
+		budget_follow(w, index, before);
 		expect(w, index, flow_word_state(flow_entry_word(e)));
+	}
 	if (first)
 		report_flow(w, index, FLOW_EVENT_NEW, FLOW_LIVES);
 	else if (w->reporting && (events & TRACK_STATE) != 0)
@@ -422,22 +434,29 @@ flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsig
 		       DROP_ICMP_UNRELATED);
 }
 
+void
+flows_end(struct worker *w, uint32_t index, enum flow_end why)
+{
+	const struct flow_entry *e = flow_entry_at(w->flows, index);
+	struct flow_detail *d = flow_detail_at(w->flows, index);
+
+	if (w->reporting && report_accounted(e, d))
+		report_flow(w, index, FLOW_EVENT_DESTROY, why);
+	budget_forget(w, index);
+	count_flow(w, flow_near_port(e, d), -1);
+	(void)far_set(w, d, 0, 0);
+	count(&w->counters, COUNTER_flows_ended, 1);
+}
+
 uint32_t
 flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker)
 {
 	struct worker *w = worker;
 	const struct flow_entry *e = flow_entry_at(t, index);
-	const uint32_t timeout_ms = track_timeout_ms(&w->dp->options.timeouts, e->key.proto,
-						     flow_word_state(flow_entry_word(e)));
-	struct flow_detail *d;
+	const uint32_t wait_ms =
+		budget_wait_ms(w, e->key.proto, flow_word_state(flow_entry_word(e)), idle_ms);
 
-	if (idle_ms < timeout_ms)
-		return timeout_ms - idle_ms;
-	d = flow_detail_at(t, index);
-	if (w->reporting && report_accounted(e, d))
-		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
-	count_flow(w, flow_near_port(e, d), -1);
-	(void)far_set(w, d, 0, 0);
-	count(&w->counters, COUNTER_flows_ended, 1);
-	return 0;
+	if (wait_ms == 0)
+		flows_end(w, index, report_end(w, index));
+	return wait_ms;
 }
