@@ -12,6 +12,10 @@
 
 static_assert(BERTH_NAME_BYTES == NAME_BYTES, "the public header and the messages agree");
 static_assert(BERTH_IDENTITY_BYTES == IDENTITY_TEXT_BYTES, "texts fit");
+static_assert((int)BERTH_SHARED == (int)MESSAGE_BIND_SHARED &&
+		      (int)BERTH_REUSE == (int)MESSAGE_BIND_REUSE &&
+		      BERTH_WEIGHT(255) == MESSAGE_BIND_WEIGHT_MASK,
+	      "flags travel as they are");
 
 static int
 port_options_check(struct berth *b, const char *name, const struct berth_port_options *options)
@@ -131,10 +135,9 @@ berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32
 
 	if (rc != 0)
 		return client_fail(port->berth, rc, "%s: %s", identity, why);
-	if ((flags & ~(unsigned)BERTH_SHARED) != 0)
+	if ((flags & ~(BERTH_SHARED | BERTH_REUSE | BERTH_WEIGHT(255))) != 0)
 		return client_fail(port->berth, -EINVAL, "%s: unknown flag", identity);
-	if (flags & BERTH_SHARED)
-		request.flags |= MESSAGE_BIND_SHARED;
+	request.flags = flags;
 	message_identity_pack(&id, &request.identity);
 	rc = client_exchange(port->berth, &request, &reply, NULL, 0);
 	if (rc == 0 && binding != NULL)
@@ -153,6 +156,18 @@ berth_unbind(struct berth_port *port, uint32_t binding)
 	struct message_reply reply;
 
 	return client_exchange(port->berth, &request, &reply, NULL, 0);
+}
+
+int
+berth_drain(struct berth_port *port, uint64_t *flows)
+{
+	struct message_request request = { .type = MESSAGE_DRAIN, .port = port->id };
+	struct message_reply reply;
+	const int rc = client_exchange(port->berth, &request, &reply, NULL, 0);
+
+	if (rc == 0 && flows != NULL)
+		*flows = reply.id;
+	return rc;
 }
 
 static bool

@@ -189,10 +189,30 @@ vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 {
 	device_set(nic, CONFIG_DEVICE_VDEV, node->text);
 	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
-	    strncmp(node->text, "net_tap_kernel", 14) == 0)
+	    strncmp(node->text, "net_tap_kernel", 14) == 0 ||
+	    strncmp(node->text, "net_null_generator", 18) == 0)
 		mistake_at(l, node,
-			   "vdev names beginning with net_af_packet_ and net_tap_kernel are "
-			   "berthd's own; net_af_packet0 or net_tap0 would be right");
+			   "vdev names beginning with net_af_packet_, net_tap_kernel and "
+			   "net_null_generator are berthd's own; net_af_packet0, net_tap0 or "
+			   "net_null0 would be right");
+}
+
+/* The generator's map was read before the nic's; here is what its table cannot say. */
+static void
+generator_assemble(struct load *l, struct config_nic *nic, struct yaml_node *map)
+{
+	struct yaml_node *ports = accepted_get(map, "nics[].generator", "ports");
+	struct config_generator *g = &nic->generator;
+
+	device_set(nic, CONFIG_DEVICE_GENERATOR, "");
+	ports_read(table_find("nics[].generator", "ports", 5)->standard, &g->port_first,
+		   &g->port_last);
+	if (ports != NULL && !ports_read(ports->text, &g->port_first, &g->port_last))
+		mistake_at(
+			l, ports,
+			"nics[].generator.ports is \"%s\"; a port or a range from 1 to 65535, the "
+			"lower one first, would be right",
+			ports->text);
 }
 
 void
@@ -202,6 +222,7 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 	struct yaml_node *interface = accepted_get(map, "nics[]", "interface");
 	struct yaml_node *pci = accepted_get(map, "nics[]", "pci");
 	struct yaml_node *vdev = accepted_get(map, "nics[]", "vdev");
+	struct yaml_node *generator = yaml_get(map, "generator");
 
 	if (interface != NULL) {
 		device_set(nic, CONFIG_DEVICE_INTERFACE, interface->text);
@@ -214,6 +235,8 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 		pci_assemble(l, nic, pci);
 	} else if (vdev != NULL) {
 		vdev_assemble(l, nic, vdev);
+	} else if (generator != NULL && generator->kind == YAML_MAP) {
+		generator_assemble(l, nic, generator);
 	}
 }
 

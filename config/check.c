@@ -19,6 +19,7 @@ device_value(const struct load *l, uint16_t nic)
 		[CONFIG_DEVICE_PCI] = "pci",
 		[CONFIG_DEVICE_VDEV] = "vdev",
 		[CONFIG_DEVICE_INTERFACE] = "interface",
+		[CONFIG_DEVICE_GENERATOR] = "generator",
 	};
 
 	return nic_value(l, nic, names[l->config.nics[nic].device_kind]);
@@ -34,6 +35,31 @@ device_equal(const struct config_nic *a, const struct config_nic *b)
 	       memcmp(a->device, b->device, n) == 0;
 }
 
+/* A generator's packets need addresses to go to. */
+static void
+generator_check(struct load *l, uint16_t nic)
+{
+	static const char *const families[] = { "IPv4", "IPv6" };
+	const struct config *c = &l->config;
+	const uint8_t percent = c->nics[nic].generator.ipv6_percent;
+	const bool wanted[] = { percent<100, percent> 0 };
+	bool has[2] = { false, false };
+
+	for (uint16_t i = 0; i < c->links_count; i++) {
+		const struct config_link *link = &c->links[i];
+
+		for (uint16_t j = 0;
+		     link->nic == nic && link->vlan == 0 && j < link->addresses_count; j++)
+			has[link->addresses[j].address.family == FAMILY_IPV6] = true;
+	}
+	for (unsigned six = 0; six < 2; six++)
+		if (wanted[six] && !has[six])
+			mistake_at(l, device_value(l, nic),
+				   "a generator of %s packets on a nic without such an address; an "
+				   "address in addresses, or ipv6-percent: %u, would be right",
+				   families[six], six ? 0 : 100);
+}
+
 static void
 nic_check(struct load *l, uint16_t nic)
 {
@@ -41,6 +67,8 @@ nic_check(struct load *l, uint16_t nic)
 	const struct config_nic *own = &c->nics[nic];
 	bool name_told = false, device_told = false;
 
+	if (own->device_kind == CONFIG_DEVICE_GENERATOR)
+		generator_check(l, nic);
 	for (uint16_t i = 0; i < nic; i++) {
 		const struct config_nic *other = &c->nics[i];
 

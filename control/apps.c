@@ -12,6 +12,8 @@
 #include "control/log.h"
 #include "control/requests.h"
 
+/* How soon to look again whether the workers passed a publication. */
+#define SETTLE_US 500
 /* A connection says HELLO within this time. */
 #define HELLO_MS 5000
 /* Connections beyond those that may attach, so that who is one too many can be told. */
@@ -26,6 +28,46 @@ publish_event(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	if (a->unpublished)
 		apps_publish(a);
+}
+
+/* Every publication retires one of these after itself. */
+static void
+publication_passed(void *apps)
+{
+	((struct apps *)apps)->passed++;
+}
+
+/* Answers whose publication all workers have passed; looks again soon for the others. */
+static void
+answer_settled(struct apps *a)
+{
+	static const struct timeval soon = { .tv_usec = SETTLE_US };
+	struct app *app = TAILQ_FIRST(&a->list);
+	bool waiting = false;
+
+	while (app != NULL) {
+		struct app *next = TAILQ_NEXT(app, of_all);
+		const bool settles = app->answer_settles && app->settles_after != 0;
+
+		if (settles && app->settles_after > a->passed)
+			waiting = true;
+		else if (settles)
+			request_answer(app);
+		app = next;
+	}
+	if (waiting)
+		event_add(a->settle, &soon);
+}
+
+static void
+settle_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct apps *a = argument;
+
+	(void)fd;
+	(void)what;
+	dataplane_reclaim(a->options.dp);
+	answer_settled(a);
 }
 
 static uint32_t
@@ -51,7 +93,10 @@ apps_create(const struct apps_options *options, struct apps **out)
 	a->mtu = links_mtu(dataplane_links(options->dp));
 	TAILQ_INIT(&a->list);
 	a->publish = event_new(options->base, -1, 0, publish_event, a);
-	if (a->publish == NULL) {
+	a->settle = event_new(options->base, -1, 0, settle_event, a);
+	if (a->publish == NULL || a->settle == NULL) {
+		if (a->publish != NULL)
+			event_free(a->publish);
 		free(a);
 		return -ENOMEM;
 	}
@@ -81,7 +126,9 @@ apps_destroy(struct apps *a)
 	retire_over(a);
 	publication_end(&a->publication, a->options.dp);
 	event_free(a->publish);
-	free(a);
+	event_free(a->settle);
+	/* After all that counts publications in it. */
+	dataplane_retire(a->options.dp, free, a);
 }
 
 static void
@@ -313,9 +360,12 @@ answer_waiting(struct apps *a, bool published)
 			if (!published)
 				request_revoke(app);
 			request_answer(app);
+		} else if (app->answer_settles && app->settles_after == 0 && published) {
+			app->settles_after = a->published;
 		}
 		app = next;
 	}
+	answer_settled(a);
 }
 
 int
@@ -328,6 +378,8 @@ apps_publish(struct apps *a)
 	if (s != NULL) {
 		rc = publication_renew(&a->publication, a->options.dp, s, a->options.bindings);
 		retire_over(a);
+		a->published++;
+		dataplane_retire(a->options.dp, publication_passed, a);
 	}
 	answer_waiting(a, rc == 0);
 	/* The next tick tries again; the workers go on with what they have. */
@@ -386,4 +438,5 @@ apps_tick(struct apps *a, uint64_t now_ms)
 	if (a->unpublished)
 		apps_publish(a);
 	dataplane_reclaim(a->options.dp);
+	answer_settled(a);
 }

@@ -6,7 +6,9 @@
  *     ports leave the registry at once, the next publication hides them from the workers, and their
  *     memory goes when no worker can hold it.
  * A2  All changes of one turn of the event loop are published together, and each request that made
- *     one is answered after that publication: what is bound when the answer comes works.
+ *     one is answered after that publication: what is bound when the answer comes works. What
+ *     takes something from a port that stays open is answered once no worker goes by an older
+ *     publication: nothing that was taken away is delivered after the answer.
  * A3  Nothing waits for an application: an answer that its socket does not take detaches it.
  *
  * The control thread alone. */
@@ -52,6 +54,9 @@ struct app {
 	uint64_t ring_bytes;       /* all tx rings together */
 	struct app_port_list ports;
 	bool answer_waits; /* for the next publication */
+	/* The answer waits until all workers go by that publication as well (A2). */
+	bool answer_settles;
+	uint64_t settles_after; /* how many publications that is; 0: not published yet */
 	struct message_reply answer;
 };
 TAILQ_HEAD(app_list, app);
@@ -79,6 +84,10 @@ struct apps {
 	struct memory_head *over; /* memory that the next publication hides from workers */
 	struct event *publish;    /* active: something changed in this turn */
 	bool unpublished;         /* something changed since the last whole publication */
+	/* Publications ever made, and those that all workers have passed. */
+	uint64_t published;
+	uint64_t passed;
+	struct event *settle; /* pending: an answer waits for workers to pass */
 };
 
 int apps_create(const struct apps_options *options, struct apps **out);
@@ -115,10 +124,14 @@ int app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct
 /* Takes the port's bindings and the port away. */
 void app_port_close(struct app_port *port);
 
-/* Adds a binding of `port` as bindings_add() does. */
-int app_port_bind(struct app_port *port, const struct identity *identity, bool shared,
+/* Adds a binding of `port` as bindings_add() does. `flags`: as in a BIND request. */
+int app_port_bind(struct app_port *port, const struct identity *identity, uint32_t flags,
 		  const struct credentials *asker, const struct binding **out,
 		  char why[MESSAGE_TEXT_BYTES]);
+
+/* Drains the bindings of a port. *changed: one did not drain before. Returns how many live flows
+ * the port has. */
+uint64_t app_port_drain(struct app_port *port, bool *changed);
 
 /* Says that registry, applications or ports changed: publishes within this turn of the loop. */
 void apps_changed(struct apps *a);

@@ -129,23 +129,6 @@ validate(const struct identity *id, char *why)
 	return validate_remote(id, why);
 }
 
-/* Whether some address lies in both. */
-static bool
-prefixes_overlap(const struct prefix *a, const struct prefix *b)
-{
-	if (a->address.family == FAMILY_ANY || b->address.family == FAMILY_ANY)
-		return true;
-	return a->address.family == b->address.family &&
-	       (prefix_covers(a, b->address.family, b->address.bytes) ||
-		prefix_covers(b, a->address.family, a->address.bytes));
-}
-
-static bool
-same_space(const struct identity *a, const struct identity *b)
-{
-	return a->zone == b->zone && a->proto == b->proto && prefixes_overlap(&a->local, &b->local);
-}
-
 /* Chooses a local port that no single-port binding of an overlapping address has (RFC 6056,
  * algorithm 1: a random start, then the next free one). Ranges are passed by: what is connected is
  * more specific. */
@@ -162,7 +145,7 @@ choose_port(const struct bindings *b, struct identity *id, char *why)
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct identity *have = &b->list[i].identity;
 
-		if (have->port_first == have->port_last && same_space(have, id))
+		if (have->port_first == have->port_last && binding_overlaps(have, id))
 			taken[have->port_first / 8] |= (uint8_t)(1u << have->port_first % 8);
 	}
 	for (uint32_t i = 0; i < span; i++) {
@@ -223,39 +206,23 @@ check_address(const struct bindings *b, const struct identity *id, const struct 
 	return 0;
 }
 
-/* Whether `want` would take packets of the single port that `have` bound (B2). */
-static bool
-takes_from(const struct identity *have, const struct identity *want)
-{
-	return have->port_first == have->port_last && want->port_first <= have->port_first &&
-	       have->port_first <= want->port_last && !have->connected && same_space(have, want) &&
-	       (want->connected || want->local.length > have->local.length ||
-		(want->local.address.family != FAMILY_ANY &&
-		 have->local.address.family == FAMILY_ANY));
-}
-
 static int
-check_others(const struct bindings *b, const struct binding *want, const struct credentials *asker,
-	     char *why)
+check_others(const struct bindings *b, const struct binding *want, char *why)
 {
 	char text[IDENTITY_TEXT_BYTES];
 	uint32_t owned = 0, members = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct binding *have = &b->list[i];
-		const bool conflict = bind_conflicts(&have->identity, &want->identity);
 
 		owned += have->uid == want->uid;
-		if (conflict && have->shared && want->shared && have->uid == want->uid &&
-		    have->port != want->port && bind_same(&have->identity, &want->identity)) {
-			members++;
+		if (!binding_collides(&have->identity, &want->identity))
 			continue;
-		}
-		if (conflict || (have->uid != want->uid && asker->uid != 0 &&
-				 takes_from(&have->identity, &want->identity)))
+		if (!binding_joins(have, want))
 			return refuse(why, -EADDRINUSE, "%.110s is bound by %s (pid %d)",
 				      identity_format(&have->identity, text), have->app_name,
 				      (int)have->pid);
+		members += bind_same(&have->identity, &want->identity);
 	}
 	if (members >= GROUP_MEMBERS_MAX)
 		return refuse(why, -ENOSPC, "the group has its %u members already",
@@ -314,7 +281,7 @@ bindings_add(struct bindings *b, const struct binding *want, const struct creden
 			      id->port_first, id->port_last))
 		return refuse(why, -EACCES,
 			      "ports below 1024 need root, or a grant in the configuration");
-	rc = check_others(b, &added, asker, why);
+	rc = check_others(b, &added, why);
 	if (rc != 0)
 		return rc;
 	if (make_room(b) != 0)
@@ -352,6 +319,20 @@ bindings_remove_port(struct bindings *b, port_ref port)
 }
 
 uint32_t
+bindings_drain_port(struct bindings *b, port_ref port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->count; i++) {
+		if (b->list[i].port != port || b->list[i].draining)
+			continue;
+		b->list[i].draining = true;
+		n++;
+	}
+	return n;
+}
+
+uint32_t
 bindings_count(const struct bindings *b)
 {
 	return b->count;
@@ -381,5 +362,7 @@ bindings_rules(const struct bindings *b, struct bind_rule *rules)
 			.id = b->list[i].id,
 			.port = b->list[i].port,
 			.weight = b->list[i].weight,
+			.alone = !b->list[i].shared,
+			.passive = b->list[i].draining,
 		};
 }

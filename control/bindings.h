@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bindings.h: the registry of bindings: who may own which socket identity. Served by bindings.c,
- * permission.c.
+ * collide.c, permission.c.
  *
- * B1  Of two bindings that bind_conflicts() calls the same sockets, one owner has both only as
- *     members of a group (MESSAGE_BIND_SHARED on each, one uid).
- * B2  A single port that one uid has bound is not bound more specifically by another, as Linux
- *     refuses it without SO_REUSEADDR; ranges give way to anything more specific. Flows that live
- *     stay with their owner in any case: workers keep them until that port is gone.
+ * B1  Of two bindings that binding_collides() finds to claim the same sockets, one owner has both
+ *     only by consent: one uid, and MESSAGE_BIND_SHARED on each, or, where the protocol has no
+ *     listeners, MESSAGE_BIND_REUSE on each (SO_REUSEPORT and SO_REUSEADDR).
+ * B2  Whoever was refused learns who is in the way. Flows that live stay with their owner in any
+ *     case: workers keep them until that port or binding is gone (T7).
  * B3  Ids grow; none is 0 or names two live bindings.
  *
  * Plain memory; the control thread alone. */
@@ -27,6 +27,8 @@ struct binding {
 	uint32_t id;
 	struct identity identity;
 	bool shared;     /* a member of a group, if only of itself */
+	bool reuse;      /* shares with others that say so too; the newest gets all new flows */
+	bool draining;   /* keeps the flows that it has, gets no new ones */
 	uint16_t weight; /* 1..255 */
 	port_ref port;
 	uint32_t app;
@@ -70,8 +72,21 @@ uint32_t bindings_count(const struct bindings *b);
 const struct binding *bindings_at(const struct bindings *b, uint32_t i);
 const struct binding *bindings_find(const struct bindings *b, uint32_t id);
 
+/* From the next publication on the bindings of the port get no new flows. Returns how many of them
+ * did until now. */
+uint32_t bindings_drain_port(struct bindings *b, port_ref port);
+
 /* Writes all rules, bindings_count() of them. */
 void bindings_rules(const struct bindings *b, struct bind_rule *rules);
+
+/* Whether some local address of one protocol and zone is in both, whatever the ports. Pure. */
+bool binding_overlaps(const struct identity *a, const struct identity *b);
+/* Whether two bindings claim the same sockets: both are single ports, of addresses that overlap; or
+ * one is, and the other a range of a more specific address; or they are as specific as each other.
+ * Any other range gives way to what is narrower. Pure. */
+bool binding_collides(const struct identity *a, const struct identity *b);
+/* Whether `want` may be bound beside `have`, with which it collides. Pure. */
+bool binding_joins(const struct binding *have, const struct binding *want);
 
 /* Whether `who` may own all transport ports of the range (rule T7). Pure. */
 bool permission_ports(const struct config_grant *grants, uint16_t grants_count,

@@ -16,10 +16,12 @@
 #define ORDINARY_PAGE_BYTES   4096
 
 /* One argument: room for a list of a thousand processors. */
-#define ARGUMENT_BYTES 8192
+#define ARGUMENT_BYTES   8192
 
-#define WORKER_BYTES   (4u << 20)
-#define EAL_BYTES      (32u << 20)
+#define GENERATOR_DEVICE "net_null_generator_" /* and the nic's name */
+
+#define WORKER_BYTES     (4u << 20)
+#define EAL_BYTES        (32u << 20)
 
 static uint32_t
 round_up(uint32_t value, uint32_t to)
@@ -160,6 +162,10 @@ add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
 		snprintf(name, 64, "%.*s", name_bytes, nic->device);
 		return add(a, "%s=%s", nic->device_kind == CONFIG_DEVICE_PCI ? "--allow" : "--vdev",
 			   nic->device);
+	case CONFIG_DEVICE_GENERATOR:
+		/* It gives empty buffers and forgets what it is to send. */
+		snprintf(name, 64, GENERATOR_DEVICE "%s", nic->name);
+		return add(a, "--vdev=%s", name);
 	case CONFIG_DEVICE_INTERFACE:
 		/* A nic's name is unique, and config.h keeps vdevs from names like this. */
 		snprintf(name, 64, "net_af_packet_%s", nic->name);

@@ -23,6 +23,23 @@ link_from_config(const struct config *config, const struct config_link *from, st
 }
 
 static void
+generator_from_config(const struct config_generator *from, struct generator_options *to)
+{
+	*to = (struct generator_options){
+		.flows = from->flows,
+		.zipf = from->zipf,
+		.bytes = from->bytes,
+		.port_first = from->port_first,
+		.port_last = from->port_last,
+		.ipv6_percent = from->ipv6_percent,
+		.tcp = from->tcp,
+		.cold = from->cold,
+		.checksums_verified = !from->software_checksums,
+		.rates = { from->rate, from->new_flows, from->syn_flood },
+	};
+}
+
+static void
 nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 {
 	*to = (struct dataplane_nic_options){
@@ -36,6 +53,8 @@ nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 		.source_routes = from->source_routes_ignore,
 	};
 	memcpy(to->name, from->name, sizeof(to->name));
+	if (from->device_kind == CONFIG_DEVICE_GENERATOR)
+		generator_from_config(&from->generator, &to->generator);
 }
 
 static int
@@ -129,6 +148,8 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 				      ? FLOWS_FULL_EVICT_IDLE
 				      : FLOWS_FULL_REFUSE,
 		.tracking = tracking_from_config(config->tracking_mode),
+		.connections_capacity = config->connections.capacity,
+		.connections_quarantine_ms = config->connections.quarantine_s * 1000,
 		.fragments = {
 			.timeout_ms = config->fragments.timeout_ms,
 			.datagrams = config->fragments.datagrams,

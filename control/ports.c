@@ -140,16 +140,31 @@ app_port_close(struct app_port *port)
 	apps_changed(a);
 }
 
+uint64_t
+app_port_drain(struct app_port *port, bool *changed)
+{
+	struct apps *a = port->app->apps;
+	struct port_counts counts;
+
+	*changed = bindings_drain_port(a->options.bindings, port->ref) != 0;
+	if (*changed)
+		apps_changed(a);
+	dataplane_port_counts(a->options.dp, port->ref, &counts);
+	return counts.flows;
+}
+
 int
-app_port_bind(struct app_port *port, const struct identity *identity, bool shared,
+app_port_bind(struct app_port *port, const struct identity *identity, uint32_t flags,
 	      const struct credentials *asker, const struct binding **out,
 	      char why[MESSAGE_TEXT_BYTES])
 {
 	const struct app *app = port->app;
+	const uint32_t weight = (flags & MESSAGE_BIND_WEIGHT_MASK) >> MESSAGE_BIND_WEIGHT_SHIFT;
 	struct binding want = {
 		.identity = *identity,
-		.shared = shared,
-		.weight = 1,
+		.shared = (flags & MESSAGE_BIND_SHARED) != 0,
+		.reuse = (flags & MESSAGE_BIND_REUSE) != 0,
+		.weight = (uint16_t)(weight == 0 ? 1 : weight),
 		.port = port->ref,
 		.app = app->id,
 		.pid = app->who.pid,

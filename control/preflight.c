@@ -80,8 +80,9 @@ check_memory(struct preflight *p, bool hugepages)
 	const struct config *c = p->config;
 	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c, hugepages);
 	/* Flow tables live outside of EAL's memory in either mode. */
-	const uint64_t flows = c->workers_count * dataplane_flow_bytes(c->flows_capacity,
-								       half_open_from_config(c)) >>
+	const uint64_t flows = (c->workers_count * dataplane_flow_bytes(c->flows_capacity,
+									half_open_from_config(c)) +
+				connect_table_bytes(c->connections.capacity)) >>
 			       20;
 	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
 	const uint64_t available =
@@ -103,9 +104,9 @@ check_memory(struct preflight *p, bool hugepages)
 	if (available < ordinary)
 		preflight_missing(
 			p,
-			"%" PRIu64 " MiB of memory are needed (%" PRIu64 " of them for flows), but "
-			"%" PRIu64 " MiB are available: lower flows.capacity, memory.buffers or "
-			"descriptors",
+			"%" PRIu64 " MiB of memory are needed (%" PRIu64 " of them for flows and "
+			"connections), but %" PRIu64 " MiB are available: lower flows.capacity, "
+			"connections.capacity, memory.buffers or descriptors",
 			ordinary, flows, available);
 	/* EAL reserves more addresses than it uses; half a gigabyte is the least seen to work. */
 	if (limit < ordinary + 512)

@@ -256,6 +256,9 @@ preflight_nic(struct preflight *p, const struct config_nic *nic)
 		    strncmp(nic->device, "net_tun", 7) == 0)
 			check_tun(p, whose);
 		break;
+	case CONFIG_DEVICE_GENERATOR:
+		check_driver(p, whose, "net_null");
+		break;
 	case CONFIG_DEVICE_INTERFACE:
 		check_driver(p, whose, "net_af_packet");
 		check_interface(p, nic);

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FDS_MAX 3
+#define FDS_MAX    3
+#define BIND_FLAGS ((uint32_t)(MESSAGE_BIND_SHARED | MESSAGE_BIND_REUSE | MESSAGE_BIND_WEIGHT_MASK))
 
 /* Fills the refusal's text, unless the function that refused did. */
 static void
@@ -68,7 +69,7 @@ own_port(const struct app *app, uint32_t id)
 }
 
 /* -- One function per message. They return the number of descriptors to send, or, having set
- * app->answer_waits, leave the answer to the next publication. -- */
+ * app->answer_waits or answer_settles, leave the answer to the next publication or later. -- */
 
 static unsigned
 serve_hello(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
@@ -140,8 +141,7 @@ bind_port(struct app *app, const struct message_request *q, const struct identit
 		answer_status(r, -ENOENT, "this application has no port with that number");
 		return;
 	}
-	rc = app_port_bind(port, identity, (q->flags & MESSAGE_BIND_SHARED) != 0, &app->who, &b,
-			   r->text);
+	rc = app_port_bind(port, identity, q->flags, &app->who, &b, r->text);
 	answer_status(r, rc, NULL);
 	if (rc != 0)
 		return;
@@ -156,7 +156,7 @@ serve_bind(struct app *app, const struct message_request *q, struct message_repl
 	struct identity identity;
 
 	(void)fds;
-	if ((q->flags & ~(uint32_t)MESSAGE_BIND_SHARED) != 0)
+	if ((q->flags & ~BIND_FLAGS) != 0)
 		answer_status(r, -EINVAL, "a flag of the bind request is unknown");
 	else if (message_identity_unpack(&q->identity, false, &identity) != 0)
 		answer_status(r, -EINVAL, "that is no socket identity");
@@ -194,7 +194,23 @@ serve_unbind(struct app *app, const struct message_request *q, struct message_re
 	}
 	bindings_remove(app->apps->options.bindings, q->binding);
 	apps_changed(app->apps);
-	app->answer_waits = true;
+	app->answer_settles = true;
+	return 0;
+}
+
+static unsigned
+serve_drain(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
+{
+	struct app_port *port = own_port(app, q->port);
+	uint64_t flows;
+
+	(void)fds;
+	if (port == NULL) {
+		answer_status(r, -ENOENT, "this application has no port with that number");
+		return 0;
+	}
+	flows = app_port_drain(port, &app->answer_settles);
+	r->id = flows < UINT32_MAX ? (uint32_t)flows : UINT32_MAX;
 	return 0;
 }
 
@@ -204,6 +220,7 @@ static const serve_fn serve[] = {
 	[MESSAGE_HELLO] = serve_hello,           [MESSAGE_PORT_OPEN] = serve_port_open,
 	[MESSAGE_PORT_CLOSE] = serve_port_close, [MESSAGE_BIND] = serve_bind,
 	[MESSAGE_UNBIND] = serve_unbind,         [MESSAGE_CONNECT] = serve_connect,
+	[MESSAGE_DRAIN] = serve_drain,
 };
 
 /* Reads one datagram of at most sizeof(*q) bytes. Returns its length, 0 for none, or -1 after the
@@ -253,7 +270,7 @@ request_serve(struct app *app)
 	ssize_t bytes;
 	int broken, rc;
 
-	if (app->answer_waits)
+	if (app->answer_waits || app->answer_settles)
 		return;
 	bytes = request_read(app, &q);
 	if (bytes <= 0)
@@ -266,7 +283,7 @@ request_serve(struct app *app)
 						: "that is no message of the protocol");
 	else
 		n = serve[q.type](app, &q, r, fds);
-	if (app->answer_waits)
+	if (app->answer_waits || app->answer_settles)
 		return;
 	rc = answer_send(app->fd, r, fds, n);
 	while (n > 0)
@@ -281,6 +298,8 @@ void
 request_answer(struct app *app)
 {
 	app->answer_waits = false;
+	app->answer_settles = false;
+	app->settles_after = 0;
 	if (answer_send(app->fd, &app->answer, NULL, 0) != 0)
 		app_detach(app, "it did not take an answer");
 }

@@ -13,13 +13,15 @@
 #include "common/abi/counters.h"
 #include "common/base/limits.h"
 #include "dataplane/bind/bind.h"
+#include "dataplane/connect/connect.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/flow_record.h"
 #include "dataplane/flow/half_open.h"
 #include "dataplane/fragment/fragment.h"
+#include "dataplane/generator.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
-#include "dataplane/track/track.h"
+#include "dataplane/track/follow.h"
 #include "dataplane/tunnel.h"
 #include "dataplane/tx/neighbour.h"
 
@@ -34,8 +36,9 @@ struct dataplane_nic_options {
 	uint16_t mtu;
 	bool promiscuous;
 	bool checksum_verify;
-	bool source_any;    /* accept sources that no sender may have */
-	bool source_routes; /* accept IPv4 source routes */
+	bool source_any;                    /* accept sources that no sender may have */
+	bool source_routes;                 /* accept IPv4 source routes */
+	struct generator_options generator; /* flows 0: packets come from the device */
 };
 
 /* What becomes of a new flow that no half-open one makes room for in a full table. */
@@ -68,6 +71,8 @@ struct dataplane_options {
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */
+	uint32_t connections_capacity;     /* connected sockets, those in quarantine included */
+	uint32_t connections_quarantine_ms;
 };
 
 /* Bytes of memory that a worker takes for `capacity` flows, all that is kept of them included, and
@@ -121,6 +126,18 @@ void dataplane_publish(struct dataplane *dp, struct dp_snapshot *snapshot);
 void dataplane_retire(struct dataplane *dp, void (*free_fn)(void *), void *object);
 /* Frees what can be freed; never blocks. Returns how many objects still wait. */
 unsigned dataplane_reclaim(struct dataplane *dp);
+
+/* -- Connected sockets: control opens and closes them in this table, which workers read. -- */
+
+struct connect_table *dataplane_connections(struct dataplane *dp);
+/* Takes a step of what closing sockets leaves to do: connect_step(), and entries whose readers have
+ * passed are given back. To be called now and then, and before sockets are opened. True: there is
+ * more to do. `now_ms` as for connect_close(). */
+bool dataplane_connections_step(struct dataplane *dp, uint32_t now_ms);
+/* The worker to which answers of `remote` come: that of a nic with one queue; with more, the device
+ * spreads them by rules of its own: CONNECT_WORKER_ANY, as also where no way leads there. */
+uint16_t
+dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote);
 
 /* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */
 
@@ -209,6 +226,12 @@ struct nic_info {
 /* `nic` up to the number of nics; the kernel port, where there is one, comes last. -ENOENT past it.
  */
 int dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out);
+
+/* What the generator of `nic` sends from now on. 0, or -ENOENT: it has none. */
+int
+dataplane_generator_rates(struct dataplane *dp, uint16_t nic, const struct generator_rates *set);
+/* Copies what it sends now; packets and bytes are those of nic_info. The same errors. */
+int dataplane_generator_info(const struct dataplane *dp, uint16_t nic, struct generator_rates *out);
 
 /* Calls `each` for flows of `worker` from *cursor on, a bounded number per call; false at the end.
  */

@@ -160,7 +160,8 @@
 	  "")                                                                                      \
 	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
 	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
-	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")
+	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")                                                 \
+	X(BINDING_DRAINS, "binding_drains", "new flow for a binding whose owners all drain", "")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

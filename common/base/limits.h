@@ -56,6 +56,8 @@
 #define NEIGHBOUR_EVENTS 1024
 /* Depth of the flow event ring of a worker; a power of two. */
 #define FLOW_EVENTS 8192
+/* An IPFIX message; with IP and UDP headers it fits MTU_MIN. */
+#define IPFIX_MESSAGE_BYTES 1232
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8

@@ -71,8 +71,16 @@ struct flow_detail {
 	_Atomic uint16_t generation; /* of the near side's port; 0: the near side has none */
 	_Atomic uint16_t link;       /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	_Atomic uint8_t tcp_flags[2]; /* all that packets of each direction carried */
-	uint16_t far;      /* the worker's name of the far end; control does not read it */
-	uint32_t track[8]; /* the tracker's (struct track_line); its worker's alone */
+	uint16_t far; /* the worker's name of the far end; control does not read it */
+	union {
+		uint32_t track[8]; /* the tracker's (struct track_line); its worker's alone */
+		/* In the table of connected sockets, which are not tracked (connect_priv.h). By
+		 * side: who has that endpoint of the key. */
+		struct {
+			_Atomic port_ref port[2];
+			_Atomic uint32_t id[2];
+		} socket;
+	};
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");
 
@@ -156,6 +164,15 @@ static inline uint16_t
 flow_entry_port(const struct flow_entry *e)
 {
 	return flow_load(&e->port, memory_order_relaxed) & FLOW_PORT_MASK;
+}
+
+/* Writer. */
+static inline void
+flow_entry_port_set(struct flow_entry *e, uint16_t id)
+{
+	const uint16_t noted = flow_load(&e->port, memory_order_relaxed) & ~FLOW_PORT_MASK;
+
+	flow_store(&e->port, noted | id, memory_order_relaxed);
 }
 
 /* The port of the near side, or PORT_REF_NONE; also while the writer changes it. Reader. */

@@ -143,6 +143,31 @@ budget_make_room(struct worker *w, const struct flow_key *key, unsigned origin, 
 	return refuse ? h != NULL && displace(w, key, origin) : evict_sampled(w, hash, true);
 }
 
+/* How long a flow in `state` may idle under pressure, which is also when to look at it at the
+ * latest. */
+static uint32_t
+pressed_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t timeout_ms)
+{
+	const uint32_t ms = timeout_ms / PRESSURE_DIVISOR;
+
+	if (w->half_open == NULL || track_confirmed(proto, state) || track_closed(proto, state))
+		return timeout_ms;
+	if (ms >= PRESSURE_LEAST_MS)
+		return ms;
+	return timeout_ms < PRESSURE_LEAST_MS ? timeout_ms : PRESSURE_LEAST_MS;
+}
+
+uint32_t
+budget_wait_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t idle_ms)
+{
+	const uint32_t timeout_ms = track_timeout_ms(&w->rules->timeouts, proto, state);
+	const uint32_t short_ms = pressed_ms(w, proto, state, timeout_ms);
+	const uint32_t limit_ms = under_pressure(w) ? short_ms : timeout_ms;
+	const uint32_t left_ms = idle_ms < limit_ms ? limit_ms - idle_ms : 0;
+
+	return left_ms < short_ms ? left_ms : short_ms;
+}
+
 void
 budget_list(struct worker *w, uint32_t index)
 {
@@ -157,6 +182,8 @@ budget_list(struct worker *w, uint32_t index)
 	if (!half_open_is_full(h))
 		*place_of(flow_detail_at(w->flows, index)) =
 			half_open_add(h, &e->key, origin, index);
+	flow_expect(w->flows, index, w->now_ms,
+		    budget_wait_ms(w, e->key.proto, flow_word_state(flow_entry_word(e)), 0));
 }
 
 void
@@ -181,29 +208,4 @@ budget_forget(struct worker *w, uint32_t index)
 
 	if (is_listed(e, flow_detail_at(w->flows, index), flow_word_state(flow_entry_word(e))))
 		leave_list(w, index);
-}
-
-/* How long a flow in `state` may idle under pressure, which is also when to look at it at the
- * latest. */
-static uint32_t
-pressed_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t timeout_ms)
-{
-	const uint32_t ms = timeout_ms / PRESSURE_DIVISOR;
-
-	if (w->half_open == NULL || track_confirmed(proto, state) || track_closed(proto, state))
-		return timeout_ms;
-	if (ms >= PRESSURE_LEAST_MS)
-		return ms;
-	return timeout_ms < PRESSURE_LEAST_MS ? timeout_ms : PRESSURE_LEAST_MS;
-}
-
-uint32_t
-budget_wait_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t idle_ms)
-{
-	const uint32_t timeout_ms = track_timeout_ms(&w->dp->options.timeouts, proto, state);
-	const uint32_t short_ms = pressed_ms(w, proto, state, timeout_ms);
-	const uint32_t limit_ms = under_pressure(w) ? short_ms : timeout_ms;
-	const uint32_t left_ms = idle_ms < limit_ms ? limit_ms - idle_ms : 0;
-
-	return left_ms < short_ms ? left_ms : short_ms;
 }

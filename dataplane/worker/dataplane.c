@@ -164,6 +164,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
+	w->rules = &dp->rules;
 	w->steer.counters = &w->counters;
 	far_ends_init(&w->far_ends, dp->secret.key[0]);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
@@ -247,6 +248,7 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (dp == NULL)
 		return say("no memory for the dataplane", -ENOMEM);
 	dp->options = *options;
+	dp->rules = (struct track_rules){ options->tracking, options->timeouts };
 	dp->retired_tail = &dp->retired;
 	error = make_constants(dp);
 	if (error == 0)
@@ -257,6 +259,8 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 		error = make_qsbr(&dp->flows_qsbr, 1);
 	if (error == 0)
 		error = make_rings(dp);
+	if (error == 0)
+		error = connections_create(dp);
 	for (uint16_t id = 0; error == 0 && id < options->workers; id++)
 		error = make_worker(dp, id);
 	if (error == 0)
@@ -361,7 +365,7 @@ dataplane_destroy(struct dataplane *dp)
 	free(dp->first_snapshot);
 	neighbour_table_destroy(atomic_load_explicit(&dp->neighbours, memory_order_relaxed));
 	for (uint16_t i = 0; i < dp->nics_count + dp->kernel; i++)
-		rte_eth_dev_close(dp->nics[i].ethdev);
+		nic_close(&dp->nics[i]);
 	for (uint16_t from = 0; from < dp->options.workers; from++) {
 		for (uint16_t to = 0; to < dp->options.workers; to++)
 			rte_ring_free(dp->handover[from][to]);
@@ -370,6 +374,7 @@ dataplane_destroy(struct dataplane *dp)
 		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);
+	connect_table_destroy(dp->connections);
 	rte_free(dp->published_qsbr);
 	rte_free(dp->flows_qsbr);
 	rte_mempool_free(dp->pool);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* deliver.c: one packet, with what berthd knows of it, to its port's ring. */
+/* deliver.c: packets, with what berthd knows of them, to their ports' rings. */
 #include "dataplane/worker/worker.h"
 
 void
@@ -20,4 +20,12 @@ deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref por
 
 	steer_put(&w->steer, &flows_port(w, port)->rx[w->id], &w->ports[port_ref_id(port)], &head,
 		  burst_ip(b, i));
+}
+
+void
+deliver_burst(struct worker *w, const struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		deliver_packet(w, b, i, b->ports[i]);
+	steer_publish(&w->steer);
 }

@@ -106,21 +106,31 @@ set_port(struct worker *w, struct flow_entry *e, struct flow_detail *d, unsigned
 	return true;
 }
 
-/* Forgets ports that died or lost their binding since the flow was decided. A live owner keeps its
- * flows whatever else was bound meanwhile (T7). */
+/* Whether what was decided under `epoch` holds: sockets close at any time, ports die and bindings
+ * go with a publication. */
+static bool
+holds(const struct worker *w, uint32_t epoch, const struct bind_result *had)
+{
+	if (connect_is(had->id) && !connect_live(w->dp->connections, had->id))
+		return false;
+	if (epoch == w->snapshot->epoch)
+		return true;
+	return flows_port(w, had->port) != NULL &&
+	       (connect_is(had->id) || bind_alive(w->snapshot->bindings, had->id, had->port));
+}
+
+/* Forgets ports that died or lost their binding or socket since the flow was decided. A live owner
+ * keeps its flows whatever else was bound meanwhile (T7). */
 static void
 revalidate(struct worker *w, struct flow_entry *e, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
+	const uint32_t epoch = atomic_load_explicit(&e->epoch, memory_order_relaxed);
 
-	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) == w->snapshot->epoch)
-		return;
 	for (unsigned side = 0; side < 2; side++) {
 		const struct bind_result had = end_of(w, e, d, side);
 
-		if (had.port != PORT_REF_NONE &&
-		    (flows_port(w, had.port) == NULL ||
-		     !bind_alive(w->snapshot->bindings, had.id, had.port)))
+		if (had.port != PORT_REF_NONE && !holds(w, epoch, &had))
 			(void)set_port(w, e, d, side, &nobody);
 	}
 }
@@ -128,12 +138,19 @@ revalidate(struct worker *w, struct flow_entry *e, struct flow_detail *d)
 /* ---- who receives, and who may send ---- */
 
 /* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then
- * end_of() is to be asked. A port that died has brought other bindings, and so another epoch. */
+ * end_of() is to be asked. A port that died has brought other bindings, and so another epoch; a
+ * socket that was closed has not, and is asked about each time. */
 static port_ref
 entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
 {
+	uint32_t id;
+
 	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) != w->snapshot->epoch ||
 	    flow_near_side(flow_entry_flags(e)) != side)
+		return PORT_REF_NONE;
+	id = atomic_load_explicit(&e->binding, memory_order_relaxed);
+	/* 0: nobody has it any more. */
+	if (id == 0 || (connect_is(id) && !connect_live(w->dp->connections, id)))
 		return PORT_REF_NONE;
 	return w->snapshot->ports[flow_entry_port(e)]->ref;
 }
@@ -162,15 +179,42 @@ destination_local(const struct worker *w, const struct packet *p)
 	return link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[1]);
 }
 
-/* The binding for the first packet of a flow. */
+/* The connected socket at end `end` of the packet: 0 its source, 1 its destination. */
+static bool
+connected(const struct worker *w, const struct packet *p, unsigned end, uint64_t hash,
+	  struct bind_result *out)
+{
+	struct connect_holder holder;
+	struct flow_key key;
+	const bool swapped = flow_key_canonical(&p->key, &key);
+
+	if (!connect_find(w->dp->connections, &key, hash, end ^ swapped, &holder))
+		return false;
+	*out = (struct bind_result){ holder.id, holder.port };
+	return true;
+}
+
+/* The connected socket or binding for the first packet of a flow. A socket whose port died and that
+ * control has not closed yet is nobody's. */
 static enum drop_reason
 bind_packet(const struct worker *w, const struct packet *p, uint64_t hash, struct bind_result *out)
 {
-	const bool local = destination_local(w, p);
+	bool local;
 
-	if (!bind_lookup(w->snapshot->bindings, &p->key, local, hash, out))
+	if (connected(w, p, 1, hash, out))
+		return flows_port(w, out->port) == NULL ? DROP_BINDING_DEAD : DROP_NONE;
+	local = destination_local(w, p);
+	switch (bind_lookup(w->snapshot->bindings, &p->key, local, hash, out)) {
+	case BIND_NONE:
 		return local ? DROP_PORT_CLOSED : DROP_NOT_LOCAL;
-	return out->port == PORT_REF_NONE ? DROP_BINDING_DEAD : DROP_NONE;
+	case BIND_DEAD:
+		return DROP_BINDING_DEAD;
+	case BIND_PASSIVE:
+		return DROP_BINDING_DRAINS;
+	case BIND_MEMBER:
+		break;
+	}
+	return DROP_NONE;
 }
 
 /* flows_destination() where the entry's line does not tell. */
@@ -204,20 +248,11 @@ flows_destination(struct worker *w, uint32_t index, unsigned side, const struct 
 	return *port != PORT_REF_NONE ? DROP_NONE : decide(w, index, side, packet, hash, port);
 }
 
-/* Tells the table when the flow ends if nothing else comes. */
-static void
-expect(struct worker *w, uint32_t index, unsigned state)
-{
-	flow_expect(w->flows, index, w->now_ms,
-		    budget_wait_ms(w, flow_entry_at(w->flows, index)->key.proto, state, 0));
-}
-
 /* Makes an entry in which endpoint `side` belongs to `to`. */
 static enum drop_reason
 open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned direction,
 	   unsigned side, const struct bind_result *to, unsigned flags, uint32_t *index)
 {
-	const enum track_mode mode = w->dp->options.tracking;
 	bool created;
 
 	if (budget_is_tight(w, key->proto)) {
@@ -227,7 +262,8 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 		if (!budget_make_room(w, key, direction, hash))
 			return DROP_FLOW_TABLE_FULL;
 	}
-	if (flow_insert(w->flows, key, hash, index, &created) != 0)
+	if (follow_open(w->rules, w->flows, key, hash, direction, flags, w->now_ms, index,
+			&created) != 0)
 		return DROP_FLOW_TABLE_FULL;
 	if (!created)
 		return DROP_NONE;
@@ -235,32 +271,20 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 	struct flow_entry *e = flow_entry_at(w->flows, *index);
 	struct flow_detail *d = flow_detail_at(w->flows, *index);
 
-	if (direction == 1)
-		flags |= FLOW_ORIG_IS_1;
-	flags |= track_mode_flags(mode);
-	atomic_store_explicit(&e->word, flow_word_with(0, 0, flags), memory_order_relaxed);
-	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
-	/* No reader looks at it yet (F6). */
-	*d = (struct flow_detail){ .first_ms = w->now_ms, .link = LINK_NONE };
 	(void)set_port(w, e, d, side, to); /* it is the near one, which has room */
 	entry_confirm(w, e, d);
-	if (mode != TRACK_OFF)
+	if (w->rules->mode != TRACK_OFF)
 		budget_list(w, *index);
-	expect(w, *index, 0);
 	count(&w->counters, COUNTER_flows_created, 1);
 	return DROP_NONE;
 }
 
-/* Strict tracking makes no entry for what begins no flow: it would cost a place in the table. */
+/* Whether the packet may open an entry. */
 static enum drop_reason
 admit(const struct worker *w, const struct packet *packet, const uint8_t *frame,
       const struct flow_key *key, unsigned direction, uint64_t hash)
 {
-	struct track_line line;
-	struct track_flow first = { .line = &line, .mode = TRACK_STRICT };
-
-	if (w->dp->options.tracking != TRACK_STRICT ||
-	    track_judge(&first, packet, frame, direction, w->now_ms) != TRACK_INVALID)
+	if (follow_begins(w->rules, packet, frame, direction, w->now_ms))
 		return DROP_NONE;
 	/* An earlier packet of the burst may have opened the flow that this one belongs to. */
 	return flow_lookup(w->flows, key, hash) == FLOW_NONE ? DROP_TRACK_INVALID : DROP_NONE;
@@ -331,6 +355,19 @@ sender(struct worker *w, uint32_t index, unsigned side)
 	return end_of(w, e, d, side).port;
 }
 
+/* The connected socket or binding of the application from which it may send the packet. */
+static bool
+source_of(const struct worker *w, const struct packet *p, uint64_t hash, struct owner *owner,
+	  struct bind_result *out)
+{
+	bool local;
+
+	if (connected(w, p, 0, hash, out))
+		return owned(out->port, owner);
+	local = link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[0]);
+	return bind_source_of(w->snapshot->bindings, &p->key, local, owned, owner, out);
+}
+
 enum drop_reason
 flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
@@ -344,11 +381,7 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 		if (*port != PORT_REF_NONE)
 			return owned(*port, &owner) ? DROP_NONE : DROP_TX_NOT_OWNER;
 	}
-
-	const bool local = link_set_local(&w->dp->options.links, packet->key.zone,
-					  packet->key.family, packet->key.addr[0]);
-
-	if (!bind_source_of(w->snapshot->bindings, &packet->key, local, owned, &owner, &from))
+	if (!source_of(w, packet, hash, &owner, &from))
 		return DROP_TX_NOT_OWNER;
 	*port = from.port;
 	if (*index != FLOW_NONE) {
@@ -377,11 +410,10 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 static enum drop_reason
 enforce(struct worker *w, enum track_verdict verdict, enum drop_reason reason)
 {
-	if (verdict != TRACK_INVALID)
-		return DROP_NONE;
-	if (w->dp->options.tracking == TRACK_STRICT)
+	if (follow_refuses(w->rules, verdict))
 		return reason;
-	count(&w->counters, COUNTER_track_invalid_passed, 1);
+	if (verdict == TRACK_INVALID)
+		count(&w->counters, COUNTER_track_invalid_passed, 1);
 	return DROP_NONE;
 }
 
@@ -400,21 +432,16 @@ enum drop_reason
 flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
 	      unsigned direction, uint16_t link, const uint8_t *mac)
 {
-	struct flow_entry *e = flow_entry_at(w->flows, index);
+	const struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 	enum track_verdict verdict;
 	const bool first = w->reporting && !report_accounted(e, d);
 	const unsigned before = flow_word_state(flow_entry_word(e));
-	const unsigned events = track_packet(e, d, packet, frame, direction, w->now_ms, &verdict);
-	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
-	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, packet->tcp_flags);
+	const unsigned events = follow_packet(w->rules, w->flows, index, packet, frame, direction,
+					      w->now_ms, &verdict);
 
-	if (tcp_flags != 0)
-		flow_tcp_flags_note(e, d, reply, tcp_flags);
-	if ((events & TRACK_STATE) != 0) {
+	if ((events & TRACK_STATE) != 0)
 		budget_follow(w, index, before);
-		expect(w, index, flow_word_state(flow_entry_word(e)));
-	}
 	if (first)
 		report_flow(w, index, FLOW_EVENT_NEW, FLOW_LIVES);
 	else if (w->reporting && (events & TRACK_STATE) != 0)

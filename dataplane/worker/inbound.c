@@ -376,9 +376,7 @@ inbound_flow(struct worker *w, struct burst *b)
 	profile_mark(w, STAGE_BIND);
 	track(w, b);
 	profile_mark(w, STAGE_TRACK);
-	for (uint16_t i = 0; i < b->n; i++)
-		deliver_packet(w, b, i, b->ports[i]);
-	steer_publish(&w->steer);
+	deliver_burst(w, b);
 	profile_mark(w, STAGE_STEER);
 	rte_pktmbuf_free_bulk(b->mbufs, b->n);
 	profile_mark(w, STAGE_FREE);

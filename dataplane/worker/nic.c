@@ -179,7 +179,12 @@ nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_option
 	if (error != 0)
 		return say(n, "cannot be configured", error);
 	error = setup_queues(dp, n, options);
-	return error != 0 ? error : setup_filters(dp, n, options->promiscuous, kernel);
+	error = error != 0 ? error : setup_filters(dp, n, options->promiscuous, kernel);
+	if (error == 0 && options->generator.flows != 0) {
+		error = nic_generate(dp, index, options);
+		return error == 0 ? 0 : say(n, "cannot make packets of its own", error);
+	}
+	return error;
 }
 
 int
@@ -194,6 +199,28 @@ void
 nic_stop(const struct nic *n)
 {
 	rte_eth_dev_stop(n->ethdev);
+}
+
+void
+nic_close(struct nic *n)
+{
+	nic_generate_stop(n);
+	rte_eth_dev_close(n->ethdev);
+}
+
+/* What a generator's device says of itself is about buffers, not about packets. */
+static void
+generated_info(const struct nic *n, struct nic_info *out)
+{
+	out->rx_packets = out->rx_bytes = 0;
+	for (uint16_t q = 0; q < n->rx_queues; q++) {
+		out->rx_packets += atomic_load_explicit(&n->generated->queues[q].packets,
+							memory_order_relaxed);
+		out->rx_bytes +=
+			atomic_load_explicit(&n->generated->queues[q].bytes, memory_order_relaxed);
+		out->rx_missed +=
+			atomic_load_explicit(&n->generated->queues[q].missed, memory_order_relaxed);
+	}
 }
 
 int
@@ -229,5 +256,7 @@ dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *ou
 		out->tx_bytes = stats.obytes;
 		out->tx_errors = stats.oerrors;
 	}
+	if (n->generated != NULL)
+		generated_info(n, out);
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
@@ -37,7 +38,9 @@ struct nic {
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
-	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
+	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
+	struct generator *generators[WORKERS_MAX]; /* by queue */
 };
 
 /* A packet that waits for its next hop's address. */
@@ -78,8 +81,9 @@ struct worker {
 
 	struct flow_table *flows;
 	struct far_ends far_ends;
-	struct half_open *half_open; /* NULL: half-open flows have no share of their own */
-	bool evicted;                /* flows gave way during this poll */
+	struct half_open *half_open;     /* NULL: half-open flows have no share of their own */
+	bool evicted;                    /* flows gave way during this poll */
+	const struct track_rules *rules; /* constant */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -128,6 +132,7 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
@@ -138,6 +143,8 @@ struct dataplane {
 	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
+	struct connect_table *connections;         /* control writes, workers read */
+	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
 	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
@@ -182,8 +189,11 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. */
+/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring.
+ * steer_publish() shows it. */
 void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
+/* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
+void deliver_burst(struct worker *w, const struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
  * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
@@ -292,14 +302,22 @@ void housekeeping(struct worker *w);
 /* Loads what control published; zeroes the numbers of ports that are new. */
 void housekeeping_adopt(struct worker *w);
 
+/* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
+ * Control. */
+int connections_create(struct dataplane *dp);
+
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
-/* nic.c: opening and describing devices. Control. */
+/* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
 	     bool kernel);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
+void nic_close(struct nic *n);
+/* generate.c: attaches generators to the queues of a nic that makes its own packets. Control. */
+int nic_generate(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options);
+void nic_generate_stop(struct nic *n);
 
 /* Drops one packet by name. */
 static inline void

@@ -46,7 +46,8 @@ SHAPES = {
     }]},
     "bindings": {"bindings": [{
         "id": COUNT, "identity": str, "port": str, "port_id": COUNT, "app": str, "pid": COUNT,
-        "uid": COUNT, "shared": bool, "service": str, "class": str,
+        "uid": COUNT, "shared": bool, "reuse": bool, "weight": COUNT, "draining": bool,
+        "service": str, "class": str,
     }]},
     "flows": {"more": bool, "flows": [{
         "worker": COUNT, "proto": str, "zone": COUNT, "orig": DIRECTION, "reply": DIRECTION,

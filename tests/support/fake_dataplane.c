@@ -184,6 +184,26 @@ dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *ou
 	return 0;
 }
 
+int
+dataplane_generator_rates(struct dataplane *dp, uint16_t nic, const struct generator_rates *set)
+{
+	(void)dp;
+	if (nic >= 1)
+		return -ENOENT;
+	fake.rates = *set;
+	return 0;
+}
+
+int
+dataplane_generator_info(const struct dataplane *dp, uint16_t nic, struct generator_rates *out)
+{
+	(void)dp;
+	if (nic >= 1)
+		return -ENOENT;
+	*out = fake.rates;
+	return 0;
+}
+
 bool
 dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, flow_each_fn each,
 		void *context)

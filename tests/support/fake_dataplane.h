@@ -36,6 +36,7 @@ struct fake_dataplane {
 	struct neighbour neighbours[NEIGHBOURS_MAX];
 	uint32_t neighbours_count;
 	unsigned neighbours_publications;
+	struct generator_rates rates; /* of the one nic */
 
 	uint16_t closed_port;                    /* has seven TCP packets; 0: none */
 	struct flow_entry flows[FAKE_FLOWS_MAX]; /* of worker 0 */

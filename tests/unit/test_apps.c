@@ -122,6 +122,21 @@ ask(int fd, const struct message_request *q)
 	return r;
 }
 
+/* Asks what is answered only once the workers have passed its publication. */
+static struct message_reply
+ask_settled(int fd, const struct message_request *q)
+{
+	struct message_reply r = { 0 };
+	int fds[FDS_MAX];
+
+	cr_assert(eq(sz, (size_t)send(fd, q, sizeof(*q), MSG_NOSIGNAL), sizeof(*q)));
+	turn();
+	cr_assert(receive(fd, &r, fds) < 0, "answered while workers go by what was before");
+	event_base_loop(base, EVLOOP_ONCE);
+	cr_assert(eq(int, receive(fd, &r, fds), 0));
+	return r;
+}
+
 static int
 hello(const char *name)
 {
@@ -185,7 +200,8 @@ Test(apps, lives_and_dies)
 	cr_assert(eq(int, r.status, 0), "%s", r.text);
 	cr_assert(eq(u32, fake.snapshot->apps_count, 1));
 	cr_assert(fake.snapshot->ports[port] != NULL);
-	cr_assert(bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_MEMBER));
 	cr_assert(eq(u32, found.id, r.id));
 	cr_assert(eq(u32, found.port, fake.snapshot->ports[port]->ref));
 
@@ -194,7 +210,8 @@ Test(apps, lives_and_dies)
 	cr_assert(eq(uint, fake.publications, before + 1));
 	cr_assert(eq(u32, fake.snapshot->apps_count, 0));
 	cr_assert(fake.snapshot->ports[port] == NULL);
-	cr_assert(not(bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found)));
+	cr_assert(
+		eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found), BIND_NONE));
 	cr_assert(eq(u32, bindings_count(registry), 0));
 	apps_tick(apps, clock_monotonic_ms());
 	cr_assert(eq(uint, fake.reclaimed, fake.retired));
@@ -218,7 +235,7 @@ Test(apps, hostile_messages_end_the_connection)
 		{ 1, MESSAGE_HELLO, 60000, false, -EBADMSG },
 		{ 1, MESSAGE_HELLO, 1, false, -EBADMSG },
 		{ 1, 0, 96, true, -EBADMSG },
-		{ 1, 7, 96, true, -EBADMSG },
+		{ 1, 8, 96, true, -EBADMSG },
 		{ 1, 65535, 96, true, -EBADMSG },
 		{ 1, MESSAGE_BIND, 96, false, -EBADMSG },
 		{ 1, MESSAGE_HELLO, 96, true, -EBADMSG },
@@ -326,6 +343,33 @@ Test(apps, others_belongings_are_out_of_reach)
 	cr_assert(eq(int, bind_port(b, port, "udp/192.0.2.1:5301").status, -ENOENT));
 	q = request(MESSAGE_UNBIND, "");
 	q.binding = bound.id;
+	cr_assert(eq(int, ask_settled(a, &q).status, 0));
+	close(a);
+	close(b);
+}
+
+/* Goal: a port drains for its own application only, answered when no worker gives it new flows any
+ * more; asked again, it tells at once how many are left.
+ * Method: drain as another, as the owner, again; look the binding up in what was published. */
+Test(apps, drains_when_asked)
+{
+	const int a = hello("a"), b = hello("b");
+	const uint32_t port = open_port(a, "of-a");
+	struct flow_key packet = { .family = FAMILY_IPV4,
+				   .proto = PROTO_UDP,
+				   .port = { 1, 5300 },
+				   .addr = { { 1 }, { 192, 0, 2, 1 } } };
+	struct message_request q = request(MESSAGE_DRAIN, "");
+	struct bind_result found;
+
+	q.port = port;
+	cr_assert(eq(int, bind_port(a, port, "udp/192.0.2.1:5300").status, 0));
+	cr_assert(eq(int, ask(b, &q).status, -ENOENT));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_MEMBER));
+	cr_assert(eq(int, ask_settled(a, &q).status, 0));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_PASSIVE));
 	cr_assert(eq(int, ask(a, &q).status, 0));
 	close(a);
 	close(b);

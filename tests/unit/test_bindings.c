@@ -60,14 +60,15 @@ identity(const char *text)
 	return id;
 }
 
-/* Binds for a port `port` of user `uid`; returns the status. */
+/* Binds for a port `port` of user `uid`, `by` the bits 1 shared, 2 reuse; returns the status. */
 static int
-bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAGE_TEXT_BYTES])
+bind_by(uid_t uid, uint16_t port, unsigned by, const char *text, char why[MESSAGE_TEXT_BYTES])
 {
 	const struct credentials who = { .uid = uid, .gid = uid, .pid = 42 };
 	const struct binding *out;
 	struct binding want = { .identity = identity(text),
-				.shared = shared,
+				.shared = (by & 1) != 0,
+				.reuse = (by & 2) != 0,
 				.weight = 1,
 				.port = port_ref_make(port, 1),
 				.pid = 42,
@@ -75,6 +76,12 @@ bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAG
 				.app_name = "tester" };
 
 	return bindings_add(registry, &want, &who, &out, why);
+}
+
+static int
+bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAGE_TEXT_BYTES])
+{
+	return bind_by(uid, port, shared, text, why);
 }
 
 /* Connects from `local` ("": any), to `remote`; *port is 0 to let one be chosen. */
@@ -150,28 +157,47 @@ Test(bindings, low_ports_need_root_or_a_grant)
 	}
 }
 
-/* Goal: conflicts are refused with the owner's name, what is more specific stands beside, and one
- * user never takes another's single port (B1, B2).
+/* Goal: of two bindings that claim the same sockets the second is refused with the owner's name,
+ * unless both consent and belong to one user; root is no exception (B1, B2).
  * Method: bind the first of each row as one user, then the second as another or the same. */
 Test(bindings, conflicts_are_refused)
 {
+	enum { NO, SHARED, REUSE, BOTH };
 	static const struct {
 		const char *first, *second;
+		unsigned first_by, second_by;
 		uid_t second_uid;
 		int status;
 	} cases[] = {
-		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8080", 1001, -EADDRINUSE },
-		{ "tcp/192.0.2.1:8080", "udp/192.0.2.1:8080", 1002, 0 },
-		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8081", 1002, 0 },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 1001, 0 },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/0.0.0.0:8080", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8000-9000", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 0, 0 }, /* root may */
-		{ "tcp/*:8080", "tcp/*:8000-9000", 1002, 0 },
-		{ "tcp/192.0.2.1:8080", "tcp/*:8080", 1002, 0 }, /* takes nothing away */
-		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080", 1002, 0 },
-		{ "tcp/*:8000-9000", "tcp/*:8000-9000", 1002, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "udp/192.0.2.1:8080", NO, NO, 1002, 0 },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8081", NO, NO, 1002, 0 },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.2:8080", NO, NO, 0, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 0, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "tcp/*:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/0.0.0.0:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/[::]:8080", "tcp/0.0.0.0:8080", NO, NO, 1002, 0 },
+		/* consent */
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, SHARED, 1001, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, NO, 1001, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, SHARED, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/*:8080", REUSE, REUSE, 1001, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, REUSE, 1001, 0 },
+		{ "udp/*:8080", "udp/*:8080", REUSE, REUSE, 1002, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, SHARED, 1001, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, BOTH, 1001, 0 },
+		/* ranges and prefixes give way to single ports, and take none */
+		{ "tcp/*:8080", "tcp/*:8000-9000", NO, NO, 1002, 0 },
+		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080", NO, NO, 1002, 0 },
+		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080-8090", NO, NO, 1002, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8000-9000", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8000-9000", "tcp/*:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.0/24:8080", NO, NO, 0, -EADDRINUSE },
+		{ "tcp/*:8000-9000", "tcp/*:8000-9000", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8000-9000", "tcp/*:8000-9000", SHARED, SHARED, 1001, 0 },
+		{ "tcp/*:8000-9000", "tcp/*:8001-9001", SHARED, SHARED, 1001, -EADDRINUSE },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -179,9 +205,11 @@ Test(bindings, conflicts_are_refused)
 
 		teardown();
 		setup();
-		cr_assert(eq(int, bind_as(1001, 1, false, cases[i].first, why), 0), "row %u: %s", i,
-			  why);
-		cr_assert(eq(int, bind_as(cases[i].second_uid, 2, false, cases[i].second, why),
+		cr_assert(eq(int, bind_by(1001, 1, cases[i].first_by, cases[i].first, why), 0),
+			  "row %u: %s", i, why);
+		cr_assert(eq(int,
+			     bind_by(cases[i].second_uid, 2, cases[i].second_by, cases[i].second,
+				     why),
 			     cases[i].status),
 			  "row %u: %s", i, why);
 		if (cases[i].status != 0)
@@ -396,6 +424,10 @@ Test(bindings, rules_make_a_table)
 	bindings_rules(registry, rules);
 	cr_assert(eq(u32, rules[2].port, port_ref_make(2, 1)));
 	cr_assert(rules[0].id != rules[1].id && rules[0].id != 0);
+	cr_assert(rules[2].alone && !rules[0].alone && !rules[0].passive);
 	cr_assert(eq(int, bind_table_build(rules, 3, &table), 0));
 	bind_table_destroy(table);
+	cr_assert(eq(u32, bindings_drain_port(registry, port_ref_make(2, 1)), 2));
+	bindings_rules(registry, rules);
+	cr_assert(rules[1].passive && rules[2].passive && !rules[0].passive);
 }

@@ -152,6 +152,17 @@ static const struct wrong wrongs[] = {
 	{ "nics: [{name: wan, vdev: null0}]\n", 1, 26, "nics[].vdev is \"null0\"" },
 	{ "nics: [{name: wan, vdev: \"net_null0,,\"}]\n", 1, 26, "nics[].vdev is" },
 	{ "nics: [{name: wan, vdev: net_tap_kernel}]\n", 1, 26, "berthd's own" },
+	{ "nics: [{name: wan, vdev: net_null_generator_x}]\n", 1, 26, "berthd's own" },
+	{ "nics: [{name: wan, vdev: net_null0, generator: {flows: 1}}]\n", 1, 37, "together" },
+	{ "nics: [{name: wan, generator: {flows: 1}}]\n", 1, 31, "IPv4 packets on a nic without" },
+	{ "nics: [{name: wan, generator: {ipv6-percent: 1}, addresses: [192.0.2.1/24]}]\n", 1, 31,
+	  "IPv6 packets on a nic without" },
+	{ "nics: [{name: wan, generator: {ports: 9-8}, addresses: [192.0.2.1/24]}]\n", 1, 39,
+	  "the lower one first" },
+	{ "nics: [{name: wan, generator: {}, addresses: [192.0.2.1/24]}]\n", 1, 31,
+	  "nics[].generator is" },
+	{ "nics: [{name: wan, generator: {bytes: 63}, addresses: [192.0.2.1/24]}]\n", 1, 39,
+	  "from 64 to 1518" },
 	{ "nics:\n  - {name: a, vdev: net_null0}\n  - {name: a, vdev: net_null1}\n", 3, 12,
 	  "a second nic \"a\"" },
 	{ "nics:\n  - {name: a, vdev: \"net_null0,size=60\"}\n  - {name: b, vdev: net_null0}\n", 3,
@@ -320,6 +331,9 @@ Test(config, defaults)
 	cr_assert(eq(str, c.sockets.control_socket, "/run/berth/control.sock"));
 	cr_assert(eq(str, c.sockets.socket_group, ""));
 	cr_assert(all(eq(u16, c.ephemeral.first, 49152), eq(u16, c.ephemeral.last, 65535)));
+	cr_assert(all(eq(u32, c.connections.capacity, 131072),
+		      eq(u32, c.connections.quarantine_s, 60),
+		      eq(u32, c.quota.connections, 65536)));
 	cr_assert(all(eq(u8, c.ipfix.address.family, FAMILY_ANY), eq(u32, c.ipfix.domain, 1)));
 	cr_assert(all(eq(u32, c.quota.applications, 64), eq(u32, c.quota.bindings, 4096),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1 << 30)));
@@ -351,7 +365,9 @@ static const char full[] =
 	"kernel: {interface: berth0}\n"
 	"sockets: {app: /a, control: '/c', group: root}\n"
 	"ephemeral: 1024-1024\n"
-	"quota: {applications: 1, bindings: 65536, ring-megabytes: 1048576}\n"
+	"connections: {capacity: 16777216, quarantine-seconds: 0}\n"
+	"quota: {applications: 1, bindings: 65536, connections: 16777216, "
+	"ring-megabytes: 1048576}\n"
 	"grants:\n"
 	"  - {user: any, ports: tcp/80}\n"
 	"  - {group: root, ports: 53}\n"
@@ -409,6 +425,9 @@ Test(config, every_value_reaches_its_field)
 		      eq(str, c.sockets.app_socket, "/a"), eq(str, c.sockets.control_socket, "/c"),
 		      eq(str, c.sockets.socket_group, "root")));
 	cr_assert(all(eq(u16, c.ephemeral.first, 1024), eq(u16, c.ephemeral.last, 1024)));
+	cr_assert(all(eq(u32, c.connections.capacity, 16777216),
+		      zero(u32, c.connections.quarantine_s),
+		      eq(u32, c.quota.connections, 16777216)));
 	cr_assert(all(eq(u32, c.quota.applications, 1), eq(u32, c.quota.bindings, 65536),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1048576 << 20)));
 	cr_assert(eq(u16, c.grants_count, 3));

@@ -437,6 +437,46 @@ Test(worker, follows_bindings)
 	fixture_end(f);
 }
 
+/* Goal: a member that drains keeps its flows and gets no new ones; when all drain, new flows drop
+ * by name. Method: a flow at the old member; join, drain the old one, then both. */
+Test(worker, drains_members)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame old = udp4(5000, 53, 8);
+
+	rule(f, "udp/*:53", 0);
+	publish(f, true, 2);
+	wire_put(f, 0, &old);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+
+	rule(f, "udp/*:53", 1);
+	f->rules[0].passive = true;
+	publish(f, true, 2);
+	wire_put(f, 0, &old);
+	for (uint16_t source = 5001; source < 5021; source++) {
+		const struct frame fresh = udp4(source, 53, 8);
+
+		wire_put(f, 0, &fresh);
+		poll_all(f);
+		cr_expect(ne(ptr, (void *)port_take(f, 1), NULL));
+	}
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(ptr, (void *)port_take(f, 0), NULL));
+
+	f->rules[1].passive = true;
+	publish(f, true, 2);
+	const struct frame late = udp4(6000, 53, 8);
+
+	wire_put(f, 0, &late);
+	wire_put(f, 0, &old);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(u64, dropped(f, DROP_BINDING_DRAINS), 1));
+	fixture_end(f);
+}
+
 /* Goal: a full ring and a broken ring cost only their own port, by name (T3, T5). */
 Test(worker, rings_full_and_broken)
 {
