@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "config/load.h"
 
 /* The value of `name` if it is there and right by the table. */
@@ -146,9 +147,10 @@ assemble_config(struct load *l, struct yaml_node *map)
 	ports_read(table_find("", "ephemeral", 9)->standard, &c->ephemeral.first,
 		   &c->ephemeral.last);
 	if (ephemeral != NULL &&
-	    !ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last))
+	    (!ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last) ||
+	     c->ephemeral.first < 1024))
 		mistake_at(l, ephemeral,
-			   "ephemeral is \"%s\"; two ports from 1 to 65535, the lower "
+			   "ephemeral is \"%s\"; two ports from 1024 to 65535, the lower "
 			   "one first, would be right",
 			   ephemeral->text);
 	if (group != NULL && group->text_bytes > 0 && getgrnam(group->text) == NULL)
@@ -185,16 +187,24 @@ pci_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 }
 
 static void
+vdev_check(struct load *l, struct yaml_node *node)
+{
+	static const char *const ours[] = { "net_af_packet_", "net_tap_kernel", "net_tap_port_",
+					    "net_null_generator" };
+
+	for (unsigned i = 0; i < array_length(ours); i++)
+		if (strncmp(node->text, ours[i], strlen(ours[i])) == 0)
+			mistake_at(l, node,
+				   "vdev names beginning with %s are berthd's own; net_af_packet0, "
+				   "net_tap0 or net_null0 would be right",
+				   ours[i]);
+}
+
+static void
 vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 {
 	device_set(nic, CONFIG_DEVICE_VDEV, node->text);
-	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
-	    strncmp(node->text, "net_tap_kernel", 14) == 0 ||
-	    strncmp(node->text, "net_null_generator", 18) == 0)
-		mistake_at(l, node,
-			   "vdev names beginning with net_af_packet_, net_tap_kernel and "
-			   "net_null_generator are berthd's own; net_af_packet0, net_tap0 or "
-			   "net_null0 would be right");
+	vdev_check(l, node);
 }
 
 /* The generator's map was read before the nic's; here is what its table cannot say. */
@@ -446,6 +456,39 @@ assemble_link(struct load *l, struct yaml_node *map, uint16_t index)
 	for (struct yaml_node *item = gateways->first; item != NULL; item = item->next)
 		if (value_accepted(key, item))
 			gateway_assemble(l, link, item);
+}
+
+void
+assemble_end(struct load *l, struct yaml_node *map, struct config_end *end)
+{
+	struct yaml_node *tap = accepted_get(map, "ports[]", "tap");
+	struct yaml_node *vdev = accepted_get(map, "ports[]", "vdev");
+	struct yaml_node *bindings = yaml_get(map, "bindings");
+	const struct table_key *key = table_find("ports[]", "bindings", 8);
+
+	end->tap = tap != NULL;
+	if (tap != NULL || vdev != NULL)
+		snprintf(end->device, sizeof(end->device), "%s",
+			 tap != NULL ? tap->text : vdev->text);
+	if (vdev != NULL)
+		vdev_check(l, vdev);
+	if (bindings == NULL || bindings->kind != YAML_LIST)
+		return;
+	for (struct yaml_node *item = bindings->first;
+	     item != NULL && end->bindings_count < END_BINDINGS_MAX; item = item->next) {
+		struct identity *id = &end->bindings[end->bindings_count];
+		const char *why;
+
+		if (!value_accepted(key, item))
+			continue;
+		if (identity_parse(item->text, id, &why) != 0) {
+			mistake_at(l, item, "\"%s\": %s; for example tcp/*:80 would be right",
+				   item->text, why);
+			continue;
+		}
+		id->zone = end->zone;
+		end->bindings_count++;
+	}
 }
 
 /* Reads a number that is no "any" (UINT32_MAX). */

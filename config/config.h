@@ -87,6 +87,16 @@ struct config_nic {
 	struct config_generator generator;
 };
 
+/* A port whose end is a device, not an application. */
+struct config_end {
+	char name[NAME_BYTES];
+	bool tap;                       /* else a vdev */
+	char device[CONFIG_TEXT_BYTES]; /* name of the tap's interface, or EAL vdev string */
+	uint16_t zone;
+	uint16_t bindings_count;
+	struct identity bindings[END_BINDINGS_MAX];
+};
+
 enum config_tunnel_type {
 	CONFIG_TUNNEL_VXLAN,
 	CONFIG_TUNNEL_GENEVE,
@@ -132,6 +142,9 @@ struct config {
 	struct config_nic nics[NICS_MAX];
 	uint16_t links_count;
 	struct config_link links[LINKS_MAX];
+
+	uint16_t ends_count;
+	struct config_end ends[PORT_ENDS_MAX];
 
 	uint16_t tunnels_count;
 	struct config_tunnel tunnels[TUNNELS_MAX];

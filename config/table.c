@@ -13,11 +13,15 @@
 #define IN_CONFIG(member) FIELD(TABLE_CONFIG, struct config, member)
 #define IN_NIC(member)    FIELD(TABLE_NIC, struct config_nic, member)
 #define IN_TUNNEL(member) FIELD(TABLE_TUNNEL, struct config_tunnel, member)
+#define IN_END(member)    FIELD(TABLE_END, struct config_end, member)
 #define IN_LINK(member)   FIELD(TABLE_LINK, struct config_link, member)
 
 /* The two halves of a NAME: how it looks to the machine and to people. */
 #define NAME_PATTERN "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 #define NAME_SHAPE   "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+
+#define VDEV_PATTERN "^net_[a-z][A-Za-z0-9_]*(,[a-z][A-Za-z0-9_-]*(=[^, ]*)?)*$"
+#define VDEV_SHAPE   "a DPDK device with its arguments"
 
 #define SECONDS_MAX  2000000 /* milliseconds of it fit 31 bits, so timers may wrap */
 
@@ -128,8 +132,8 @@ const struct table_key table_keys[] = {
 	  .shape = "a PCI address, for example 0000:3b:00.0", .flags = TABLE_ONE_OF,
 	  .help = "A PCI device, taken over from the kernel." },
 	{ "nics[].vdev", TABLE_TEXT, 1, CONFIG_TEXT_BYTES - 1,
-	  .pattern = "^net_[a-z][A-Za-z0-9_]*(,[a-z][A-Za-z0-9_-]*(=[^, ]*)?)*$",
-	  .shape = "a DPDK device with its arguments, for example net_null0,size=60",
+	  .pattern = VDEV_PATTERN,
+	  .shape = VDEV_SHAPE ", for example net_null0,size=60",
 	  .flags = TABLE_ONE_OF,
 	  .help = "A virtual DPDK device with its arguments." },
 	{ "nics[].generator", TABLE_MAP, .flags = TABLE_ONE_OF,
@@ -239,6 +243,30 @@ const struct table_key table_keys[] = {
 	{ "nics[].tunnels[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .flags = TABLE_REQUIRED,
 	  IN_TUNNEL(zone),
 	  .help = "Address space of the packets inside." },
+
+	{ "ports", TABLE_MAPS, 1, PORT_ENDS_MAX,
+	  .help = "Ports whose end is a device, with a program behind it that knows nothing of "
+		  "berth. docs/guide/tap.md shows one." },
+	{ "ports[].name", TABLE_TEXT, 1, NAME_BYTES - 1, .pattern = NAME_PATTERN,
+	  .shape = NAME_SHAPE ", for example web", .flags = TABLE_REQUIRED, IN_END(name),
+	  .help = "What you call the port; all tools show it." },
+	{ "ports[].tap", TABLE_TEXT, 1, 15, .pattern = NAME_PATTERN,
+	  .shape = "a name for the tap, for example web0", .flags = TABLE_ONE_OF,
+	  .help = "Name of the tap that berthd makes, with a queue pair for each worker, for a "
+		  "program in a network namespace. Exactly one of tap and vdev names the device." },
+	{ "ports[].vdev", TABLE_TEXT, 1, CONFIG_TEXT_BYTES - 1, .pattern = VDEV_PATTERN,
+	  .shape = VDEV_SHAPE ", for example net_memif0,role=server", .flags = TABLE_ONE_OF,
+	  .help = "A virtual DPDK device with its arguments; one queue pair of it is used. One "
+		  "that lends its buffers to the other side, as net_memif does with zero-copy=yes, "
+		  "is not for programs that are not trusted." },
+	{ "ports[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .standard = "0", IN_END(zone),
+	  .help = "Address space of the bindings, and of all that the program sends." },
+	{ "ports[].bindings", TABLE_TEXTS, 3, IDENTITY_TEXT_BYTES - 1,
+	  .items_max = END_BINDINGS_MAX, .pattern = "^[a-z]+/[^@ ]+$",
+	  .shape = "a socket identity without a zone, for example tcp/*:80 or "
+		   "udp/192.0.2.10:53", .flags = TABLE_REQUIRED,
+	  .help = "What the program receives, and may send from. Ranges of ports let it open "
+		  "connections of its own." },
 
 	{ "unmatched", TABLE_CHOICE, .standard = "drop", .words = "drop|reject|kernel",
 	  IN_CONFIG(unmatched),

@@ -195,7 +195,7 @@ apps_count(const struct apps *a)
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (app, &a->list, of_all) {
-		n += app->id != 0;
+		n += app->id != 0 && app->fd >= 0;
 	}
 	return n;
 }
@@ -210,7 +210,7 @@ uid_usage(const struct apps *a, uid_t uid, uint32_t *attached, uint64_t *ring_by
 	*attached = 0;
 	*ring_bytes = 0;
 	TAILQ_FOREACH (app, &a->list, of_all) {
-		if (app->who.uid != uid)
+		if (app->who.uid != uid || app->fd < 0)
 			continue;
 		*attached += app->id != 0;
 		*ring_bytes += app->ring_bytes;
@@ -297,6 +297,24 @@ app_attach(struct app *app, const char *name, uint32_t ring_bytes, int fds[2],
 	return 0;
 }
 
+struct app *
+app_add_end(struct apps *a, const char *name)
+{
+	struct app *app = calloc(1, sizeof(*app));
+
+	if (app == NULL)
+		return NULL;
+	app->apps = a;
+	app->fd = -1;
+	app->id = next_id(a);
+	app->who = (struct credentials){ .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+	snprintf(app->name, sizeof(app->name), "%s", name);
+	TAILQ_INIT(&app->ports);
+	TAILQ_INSERT_TAIL(&a->list, app, of_all);
+	a->connections++;
+	return app;
+}
+
 void
 app_detach(struct app *app, const char *why)
 {
@@ -317,8 +335,10 @@ app_detach(struct app *app, const char *why)
 		log_detail("%s (pid %d) hung up", app->name, (int)app->who.pid);
 	TAILQ_REMOVE(&a->list, app, of_all);
 	a->connections--;
-	event_free(app->readable);
-	close(app->fd);
+	if (app->fd >= 0) {
+		event_free(app->readable);
+		close(app->fd);
+	}
 	credentials_release(&app->who);
 	free(app);
 }
@@ -411,6 +431,8 @@ offence(const struct apps *a, const struct app *app, uint64_t now_ms)
 {
 	const struct app_port *port;
 
+	if (app->fd < 0)
+		return NULL;
 	if (app->memory == NULL)
 		return now_ms - app->since_ms > HELLO_MS ? "it never said hello" : NULL;
 	if (app_broke_ring(a, app))
@@ -437,6 +459,7 @@ apps_tick(struct apps *a, uint64_t now_ms)
 	}
 	if (a->unpublished)
 		apps_publish(a);
+	connections_step(a->options.connections);
 	dataplane_reclaim(a->options.dp);
 	answer_settled(a);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bindings.c: the registry of bindings: validates, refuses conflicts, picks ephemeral ports. */
+/* bindings.c: the registry of bindings: validates, refuses conflicts. */
 #include "control/bindings.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "control/refuse.h"
 #include "control/route.h"
+#include "dataplane/connect/connect.h"
 
 struct bindings {
 	struct bindings_options options;
@@ -17,6 +16,7 @@ struct bindings {
 	uint32_t count;
 	uint32_t room;
 	uint32_t last_id;
+	uint64_t version;
 };
 
 int
@@ -27,6 +27,7 @@ bindings_create(const struct bindings_options *options, struct bindings **out)
 	if (b == NULL)
 		return -ENOMEM;
 	b->options = *options;
+	b->version = 1;
 	*out = b;
 	return 0;
 }
@@ -38,17 +39,6 @@ bindings_destroy(struct bindings *b)
 		return;
 	free(b->list);
 	free(b);
-}
-
-__attribute__((format(printf, 3, 4))) static int
-refuse(char *why, int error, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(why, MESSAGE_TEXT_BYTES, format, arguments);
-	va_end(arguments);
-	return error;
 }
 
 static uint8_t
@@ -103,9 +93,8 @@ validate_remote(const struct identity *id, char *why)
 	return 0;
 }
 
-/* Checks all that needs no look at other bindings; any bytes may be in *id. */
-static int
-validate(const struct identity *id, char *why)
+int
+bindings_validate(const struct identity *id, char why[MESSAGE_TEXT_BYTES])
 {
 	const struct prefix *local = &id->local;
 
@@ -127,62 +116,6 @@ validate(const struct identity *id, char *why)
 		return refuse(why, -EINVAL, "ports %u-%u are no range within 1..65535",
 			      id->port_first, id->port_last);
 	return validate_remote(id, why);
-}
-
-/* Chooses a local port that no single-port binding of an overlapping address has (RFC 6056,
- * algorithm 1: a random start, then the next free one). Ranges are passed by: what is connected is
- * more specific. */
-static int
-choose_port(const struct bindings *b, struct identity *id, char *why)
-{
-	const uint16_t first = b->options.ephemeral_first;
-	const uint32_t span = (uint32_t)b->options.ephemeral_last - first + 1;
-	uint8_t taken[(UINT16_MAX + 1) / 8] = { 0 };
-	uint32_t start;
-
-	if (getrandom(&start, sizeof(start), 0) != sizeof(start))
-		return refuse(why, -EAGAIN, "the kernel gave no random numbers");
-	for (uint32_t i = 0; i < b->count; i++) {
-		const struct identity *have = &b->list[i].identity;
-
-		if (have->port_first == have->port_last && binding_overlaps(have, id))
-			taken[have->port_first / 8] |= (uint8_t)(1u << have->port_first % 8);
-	}
-	for (uint32_t i = 0; i < span; i++) {
-		const uint16_t port = (uint16_t)(first + (start + i) % span);
-
-		if ((taken[port / 8] >> port % 8 & 1) == 0) {
-			id->port_first = port;
-			id->port_last = port;
-			return 0;
-		}
-	}
-	return refuse(why, -EADDRINUSE, "all ephemeral ports %u-%u of this address are in use",
-		      first, b->options.ephemeral_last);
-}
-
-/* Fills what a connected identity may leave open. */
-static int
-complete(const struct bindings *b, struct identity *id, char *why)
-{
-	char remote[ADDRESS_TEXT_BYTES];
-
-	if (!id->connected)
-		return 0;
-	if (id->local.length == 0) {
-		const int rc =
-			route_source(b->options.links, id->zone, &id->remote, &id->local.address);
-
-		if (rc == -ENETUNREACH)
-			return refuse(why, rc, "no link or gateway of zone %u leads to %s",
-				      id->zone, address_format(&id->remote, remote));
-		if (rc != 0)
-			return refuse(why, rc,
-				      "the link to %s has no address of ours; name the local one",
-				      address_format(&id->remote, remote));
-		id->local.length = family_bits(id->remote.family);
-	}
-	return id->port_first == 0 ? choose_port(b, id, why) : 0;
 }
 
 /* Only root and the daemon's own user may own, and so send from, addresses that are not ours. */
@@ -210,12 +143,11 @@ static int
 check_others(const struct bindings *b, const struct binding *want, char *why)
 {
 	char text[IDENTITY_TEXT_BYTES];
-	uint32_t owned = 0, members = 0;
+	uint32_t members = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct binding *have = &b->list[i];
 
-		owned += have->uid == want->uid;
 		if (!binding_collides(&have->identity, &want->identity))
 			continue;
 		if (!binding_joins(have, want))
@@ -227,9 +159,37 @@ check_others(const struct bindings *b, const struct binding *want, char *why)
 	if (members >= GROUP_MEMBERS_MAX)
 		return refuse(why, -ENOSPC, "the group has its %u members already",
 			      GROUP_MEMBERS_MAX);
+	return 0;
+}
+
+int
+bindings_admit(const struct bindings *b, const struct binding *want,
+	       const struct credentials *asker, char why[MESSAGE_TEXT_BYTES])
+{
+	const struct identity *id = &want->identity;
+	const int rc = check_address(b, id, asker, why);
+
+	if (rc != 0)
+		return rc;
+	/* A port that is still to be chosen comes from a range without privileged ones. */
+	if (id->port_first != 0 &&
+	    !permission_ports(b->options.grants, b->options.grants_count, asker, id->proto,
+			      id->port_first, id->port_last))
+		return refuse(why, -EACCES,
+			      "ports below 1024 need root, or a grant in the configuration");
+	return check_others(b, want, why);
+}
+
+static int
+check_room(const struct bindings *b, uid_t uid, char *why)
+{
+	uint32_t owned = 0;
+
+	for (uint32_t i = 0; i < b->count; i++)
+		owned += b->list[i].uid == uid;
 	if (owned >= b->options.quota)
-		return refuse(why, -EDQUOT, "user %u has its quota of %u bindings",
-			      (unsigned)want->uid, b->options.quota);
+		return refuse(why, -EDQUOT, "user %u has its quota of %u bindings", (unsigned)uid,
+			      b->options.quota);
 	if (b->count >= BINDINGS_MAX)
 		return refuse(why, -ENOSPC, "there are %u bindings already, the most that can be",
 			      BINDINGS_MAX);
@@ -257,7 +217,7 @@ next_id(struct bindings *b)
 {
 	do
 		b->last_id++;
-	while (b->last_id == 0 || bindings_find(b, b->last_id) != NULL);
+	while (b->last_id == 0 || connect_is(b->last_id) || bindings_find(b, b->last_id) != NULL);
 	return b->last_id;
 }
 
@@ -269,25 +229,22 @@ bindings_add(struct bindings *b, const struct binding *want, const struct creden
 	struct identity *id = &added.identity;
 	int rc;
 
-	rc = validate(id, why);
-	if (rc == 0)
-		rc = complete(b, id, why);
-	if (rc == 0)
-		rc = check_address(b, id, asker, why);
+	rc = bindings_validate(id, why);
+	if (rc == 0 && id->connected)
+		rc = refuse(why, -EINVAL, "a connected socket is no binding");
 	if (rc != 0)
 		return rc;
 	address_mask(&id->local.address, id->local.length);
-	if (!permission_ports(b->options.grants, b->options.grants_count, asker, id->proto,
-			      id->port_first, id->port_last))
-		return refuse(why, -EACCES,
-			      "ports below 1024 need root, or a grant in the configuration");
-	rc = check_others(b, &added, why);
+	rc = bindings_admit(b, &added, asker, why);
+	if (rc == 0)
+		rc = check_room(b, want->uid, why);
 	if (rc != 0)
 		return rc;
 	if (make_room(b) != 0)
 		return refuse(why, -ENOMEM, "no memory for another binding");
 	added.id = next_id(b);
 	b->list[b->count++] = added;
+	b->version++;
 	*out = &b->list[b->count - 1];
 	return 0;
 }
@@ -299,6 +256,7 @@ bindings_remove(struct bindings *b, uint32_t id)
 		if (b->list[i].id != id)
 			continue;
 		b->count--;
+		b->version++;
 		memmove(&b->list[i], &b->list[i + 1], (b->count - i) * sizeof(*b->list));
 		return true;
 	}
@@ -315,6 +273,7 @@ bindings_remove_port(struct bindings *b, port_ref port)
 		if (b->list[i].port != port)
 			b->list[kept++] = b->list[i];
 	b->count = kept;
+	b->version += before != kept;
 	return before - kept;
 }
 
@@ -330,6 +289,12 @@ bindings_drain_port(struct bindings *b, port_ref port)
 		n++;
 	}
 	return n;
+}
+
+uint64_t
+bindings_version(const struct bindings *b)
+{
+	return b->version;
 }
 
 uint32_t

@@ -7,7 +7,7 @@
  *     listeners, MESSAGE_BIND_REUSE on each (SO_REUSEPORT and SO_REUSEADDR).
  * B2  Whoever was refused learns who is in the way. Flows that live stay with their owner in any
  *     case: workers keep them until that port or binding is gone (T7).
- * B3  Ids grow; none is 0 or names two live bindings.
+ * B3  Ids grow; none is 0 or names two live bindings. Those from CONNECT_ID on are sockets'.
  *
  * Plain memory; the control thread alone. */
 #pragma once
@@ -39,10 +39,8 @@ struct binding {
 };
 
 struct bindings_options {
-	uid_t daemon_uid;         /* may, like root, bind addresses that are not ours */
-	uint32_t quota;           /* bindings per uid */
-	uint16_t ephemeral_first; /* 1..ephemeral_last */
-	uint16_t ephemeral_last;
+	uid_t daemon_uid;             /* may, like root, bind addresses that are not ours */
+	uint32_t quota;               /* bindings per uid */
 	const struct link_set *links; /* borrowed */
 	uint16_t grants_count;
 	const struct config_grant *grants; /* borrowed */
@@ -53,14 +51,22 @@ struct bindings;
 int bindings_create(const struct bindings_options *options, struct bindings **out);
 void bindings_destroy(struct bindings *b);
 
-/* Binds `want->identity` for the port that the other fields of `want` describe (id is ignored).
- * `asker` is who asks: its rights count, while the quota is that of want->uid. A connected identity
- * may leave local.length 0, to get the address of the link that leads to the
- * remote, and port_first 0, to get an ephemeral port. On 0 *out points at the new binding, valid
- * until the registry changes. Else -EINVAL, -EACCES, -EADDRINUSE, -EADDRNOTAVAIL, -ENETUNREACH,
- * -EDQUOT, -ENOSPC or -ENOMEM, with a sentence for people in `why`. */
+/* Binds `want->identity`, not a connected one, for the port that the other fields of `want`
+ * describe (id is ignored). `asker` is who asks: its rights count, while the quota is that of
+ * want->uid. On 0 *out points at the new binding, valid until the registry changes. Else -EINVAL,
+ * -EACCES, -EADDRINUSE, -EADDRNOTAVAIL, -EDQUOT, -ENOSPC or -ENOMEM, with a sentence for people in
+ * `why`. */
 int bindings_add(struct bindings *b, const struct binding *want, const struct credentials *asker,
 		 const struct binding **out, char why[MESSAGE_TEXT_BYTES]);
+
+/* The checks of bindings_add() for a connected socket, which is no binding: what needs no look at
+ * others (any bytes may be in *id; local.length and both ports may be 0); and whether `asker` may
+ * have its local end, which is whole now but for the port. 0 or as bindings_add(). */
+int bindings_validate(const struct identity *id, char why[MESSAGE_TEXT_BYTES]);
+int bindings_admit(const struct bindings *b, const struct binding *want,
+		   const struct credentials *asker, char why[MESSAGE_TEXT_BYTES]);
+/* Another number each time that a binding came or went; not 0. */
+uint64_t bindings_version(const struct bindings *b);
 
 /* False: there is none with this id. */
 bool bindings_remove(struct bindings *b, uint32_t id);

@@ -25,6 +25,7 @@ command_status(struct request *q)
 {
 	const struct command_context *c = q->c;
 	struct neighbours_counts known;
+	struct connect_counts sockets;
 	struct counter_totals t;
 	const bool conserved = stats_totals(c->dp, &t);
 	uint64_t flows = 0, dropped = 0;
@@ -49,6 +50,11 @@ command_status(struct request *q)
 	json_object_set_new(o, "neighbours",
 			    json_pack("{s:i, s:i, s:i}", "known", known.known, "asked", known.asked,
 				      "failed", known.failed));
+	connect_count(dataplane_connections(c->dp), &sockets);
+	json_object_set_new(o, "connections",
+			    json_pack("{s:I, s:I, s:I}", "open", (json_int_t)sockets.open,
+				      "quarantine", (json_int_t)sockets.quarantine, "capacity",
+				      (json_int_t)sockets.capacity));
 	json_object_set_new(o, "listeners", json_integer(flow_events_listeners(c->events)));
 	if (c->ipfix != NULL) {
 		struct ipfix_counts records;

@@ -49,10 +49,9 @@ eal_buffers_needed(const struct config *config)
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		buffers += config->nics[i].queues * (uint32_t)config->nics[i].rx_descriptors +
 			   workers * (uint32_t)config->nics[i].tx_descriptors;
-	/* The kernel port's device has a queue pair per worker, as deep as the first nic's. */
-	if (config->kernel_interface[0] != '\0')
-		buffers += workers * ((uint32_t)config->nics[0].rx_descriptors +
-				      config->nics[0].tx_descriptors);
+	/* These have a queue pair per worker at most, as deep as the first nic's. */
+	buffers += ((config->kernel_interface[0] != '\0') + config->ends_count) * workers *
+		   ((uint32_t)config->nics[0].rx_descriptors + config->nics[0].tx_descriptors);
 	return buffers;
 }
 
@@ -176,6 +175,23 @@ add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
 	return -EINVAL;
 }
 
+/* The device at a port's end. */
+static int
+add_end(struct eal_arguments *a, const struct config_end *end, char name[64])
+{
+	const int name_bytes = (int)strcspn(end->device, ",");
+
+	if (end->tap) {
+		/* A port's name is unique, and assemble.c keeps vdevs from names like this. */
+		snprintf(name, 64, "net_tap_port_%s", end->name);
+		return add(a, "--vdev=%s,iface=%s", name, end->device);
+	}
+	if (name_bytes >= 64)
+		return -ENOSPC;
+	snprintf(name, 64, "%.*s", name_bytes, end->device);
+	return add(a, "--vdev=%s", end->device);
+}
+
 static int
 add_devices(struct eal_arguments *a, const struct config *config)
 {
@@ -193,6 +209,8 @@ add_devices(struct eal_arguments *a, const struct config *config)
 		snprintf(a->kernel_device, sizeof(a->kernel_device), "net_tap_kernel");
 		error = add(a, "--vdev=%s,iface=%s", a->kernel_device, config->kernel_interface);
 	}
+	for (uint16_t i = 0; error == 0 && i < config->ends_count; i++)
+		error = add_end(a, &config->ends[i], a->end_device[i]);
 	return error;
 }
 

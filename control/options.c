@@ -57,6 +57,24 @@ nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 		generator_from_config(&from->generator, &to->generator);
 }
 
+/* A tap has a queue pair for each worker: the kernel sends each flow's packets to the one that the
+ * flow came by, and so to its owner. Other devices must agree on the number with their peer. */
+static void
+end_from_config(const struct config *config, const struct config_end *from,
+		struct dataplane_end_options *to)
+{
+	*to = (struct dataplane_end_options){
+		.device = { .queues = from->tap ? config->workers_count : 1,
+			    .rx_descriptors = config->nics[0].rx_descriptors,
+			    .tx_descriptors = config->nics[0].tx_descriptors },
+		.zone = from->zone,
+	};
+	memcpy(to->device.name, from->name, sizeof(to->device.name));
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		if (config->nics[i].mtu > to->device.mtu)
+			to->device.mtu = config->nics[i].mtu;
+}
+
 static int
 tunnel_compare(const void *a, const void *b)
 {
@@ -160,6 +178,9 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);
+	out->ends_count = config->ends_count;
+	for (uint16_t i = 0; i < config->ends_count; i++)
+		end_from_config(config, &config->ends[i], &out->ends[i]);
 	tunnels_from_config(config, &out->tunnels);
 	for (uint16_t i = 0; i < config->links_count; i++)
 		link_from_config(config, &config->links[i], &out->links.links[i]);

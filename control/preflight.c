@@ -195,6 +195,8 @@ eal_preflight_on(const struct eal_host *host, const struct config *config, FILE 
 		preflight_nic(&p, &config->nics[i]);
 	check_locked(&p);
 	preflight_kernel_port(&p);
+	for (uint16_t i = 0; i < config->ends_count; i++)
+		preflight_end(&p, &config->ends[i]);
 	if (p.missing > 0)
 		return -ENODEV;
 	*hugepages = huge;

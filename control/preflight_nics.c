@@ -274,3 +274,14 @@ preflight_kernel_port(struct preflight *p)
 	check_driver(p, "kernel.interface", "net_tap");
 	check_tun(p, "kernel.interface");
 }
+
+void
+preflight_end(struct preflight *p, const struct config_end *end)
+{
+	char whose[NAME_BYTES + 8];
+
+	snprintf(whose, sizeof(whose), "port %s", end->name);
+	check_driver(p, whose, end->tap ? "net_tap" : end->device);
+	if (end->tap)
+		check_tun(p, whose);
+}

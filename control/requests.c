@@ -158,13 +158,50 @@ serve_bind(struct app *app, const struct message_request *q, struct message_repl
 	(void)fds;
 	if ((q->flags & ~BIND_FLAGS) != 0)
 		answer_status(r, -EINVAL, "a flag of the bind request is unknown");
-	else if (message_identity_unpack(&q->identity, false, &identity) != 0)
+	else if (message_identity_unpack(&q->identity, true, &identity) != 0)
 		answer_status(r, -EINVAL, "that is no socket identity");
 	else if (identity.connected)
 		answer_status(r, -EINVAL, "a connected identity is made by connect, not by bind");
 	else
 		bind_port(app, q, &identity, r);
 	return 0;
+}
+
+/* A socket works at once, but its port may still wait for its publication. */
+static void
+connect_port_to(struct app *app, const struct message_request *q, const struct identity *identity,
+		struct message_reply *r)
+{
+	struct app_port *port = own_port(app, q->port);
+	struct connection c;
+	int rc;
+
+	if (port == NULL) {
+		answer_status(r, -ENOENT, "this application has no port with that number");
+		return;
+	}
+	rc = app_port_connect(port, identity, &app->who, &c, r->text);
+	answer_status(r, rc, NULL);
+	if (rc != 0)
+		return;
+	r->id = c.id;
+	r->rings = c.owner;
+	message_identity_pack(&c.identity, &r->identity);
+	app->answer_waits = app->apps->unpublished;
+}
+
+/* Closes a socket of the application. */
+static bool
+disconnect(struct app *app, uint32_t id)
+{
+	struct connections *c = app->apps->options.connections;
+	const port_ref ref = connections_port(c, id);
+	const struct app_port *port = own_port(app, port_ref_id(ref));
+
+	if (ref == PORT_REF_NONE || port == NULL || port->ref != ref)
+		return false;
+	connections_close(c, id);
+	return true;
 }
 
 static unsigned
@@ -178,7 +215,7 @@ serve_connect(struct app *app, const struct message_request *q, struct message_r
 	else if (message_identity_unpack(&q->identity, true, &identity) != 0 || !identity.connected)
 		answer_status(r, -EINVAL, "connect needs a remote address and a remote port");
 	else
-		bind_port(app, q, &identity, r);
+		connect_port_to(app, q, &identity, r);
 	return 0;
 }
 
@@ -188,6 +225,8 @@ serve_unbind(struct app *app, const struct message_request *q, struct message_re
 	const struct binding *b = bindings_find(app->apps->options.bindings, q->binding);
 
 	(void)fds;
+	if (connect_is(q->binding) && disconnect(app, q->binding))
+		return 0;
 	if (b == NULL || b->app != app->id) {
 		answer_status(r, -ENOENT, "this application has no binding with that number");
 		return 0;
@@ -309,9 +348,12 @@ request_revoke(struct app *app)
 {
 	struct message_reply *r = &app->answer;
 
-	if (r->type != MESSAGE_BIND && r->type != MESSAGE_CONNECT)
+	if (r->type == MESSAGE_BIND)
+		bindings_remove(app->apps->options.bindings, r->id);
+	else if (r->type == MESSAGE_CONNECT)
+		connections_close(app->apps->options.connections, r->id);
+	else
 		return;
-	bindings_remove(app->apps->options.bindings, r->id);
 	*r = (struct message_reply){ .version = MESSAGE_VERSION, .type = r->type };
 	answer_status(r, -ENOMEM, "no memory to publish the binding");
 }

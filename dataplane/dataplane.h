@@ -47,6 +47,12 @@ enum flows_full_mode {
 	FLOWS_FULL_EVICT_IDLE, /* the longest idle of a sample gives way */
 };
 
+/* A port whose end is a device. */
+struct dataplane_end_options {
+	struct dataplane_nic_options device; /* queues: 1, or one per worker */
+	uint16_t zone;                       /* of all that comes from it */
+};
+
 enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
 
 struct dataplane_options {
@@ -60,6 +66,8 @@ struct dataplane_options {
 	struct link_set links;
 	struct tunnel_set tunnels;
 	char kernel_device[64]; /* DPDK's name of the kernel port's tap; "": none */
+	uint16_t ends_count;
+	struct dataplane_end_options ends[PORT_ENDS_MAX];
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
@@ -101,10 +109,13 @@ struct dp_app {
 	struct tx_ring tx[WORKERS_MAX];
 };
 
+#define END_RING 0
+
 /* A port, as workers see it; rx[w] belongs to worker w. */
 struct dp_port {
 	port_ref ref;
 	uint32_t app; /* id of its application */
+	uint16_t end; /* END_RING: rx[]; else the device dataplane_options.ends[end - 1] */
 	struct rx_ring rx[WORKERS_MAX];
 };
 
@@ -223,8 +234,8 @@ struct nic_info {
 	uint64_t rx_packets, rx_bytes, rx_missed, rx_errors, rx_no_buffer;
 	uint64_t tx_packets, tx_bytes, tx_errors;
 };
-/* `nic` up to the number of nics; the kernel port, where there is one, comes last. -ENOENT past it.
- */
+/* `nic` counts the nics, then the kernel port's device, then those at ports' ends. -ENOENT past the
+ * last. */
 int dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out);
 
 /* What the generator of `nic` sends from now on. 0, or -ENOENT: it has none. */

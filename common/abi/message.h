@@ -41,8 +41,8 @@ enum message_bind_flag {
 #define MESSAGE_BIND_WEIGHT_MASK  (0xffu << MESSAGE_BIND_WEIGHT_SHIFT)
 
 /* Same meaning as struct identity; fixed layout. With `connected`, `family` is that of both
- * addresses; in a CONNECT request local_length 0 leaves the local address, and port_first and
- * port_last 0 the local port, to berthd's choice. */
+ * addresses; in a CONNECT request local_length 0 leaves the local address to berthd's choice, and
+ * in CONNECT and BIND requests port_first and port_last 0 leave the local port. */
 struct message_identity {
 	uint8_t local[16];
 	uint8_t remote[16];
@@ -78,7 +78,8 @@ struct message_reply {
 	int32_t status;      /* 0 or negative errno */
 	uint32_t id;         /* HELLO: application; PORT_OPEN: port; BIND, CONNECT: binding;
 				DRAIN: live flows of the port, at most UINT32_MAX */
-	uint32_t rings;      /* HELLO, PORT_OPEN: 1..WORKERS_MAX */
+	uint32_t rings;      /* HELLO, PORT_OPEN: 1..WORKERS_MAX; CONNECT: the tx ring by which
+				packets of the socket reach their worker directly, a hint */
 	uint32_t ring_bytes; /* HELLO, PORT_OPEN */
 	uint32_t mtu;        /* HELLO: largest IP packet any link takes */
 	struct message_identity identity; /* BIND, CONNECT: what was bound, in full */
@@ -91,5 +92,5 @@ void message_identity_pack(const struct identity *from, struct message_identity 
 
 /* Reads what a peer sent, trusting none of it. 0, or -EINVAL with *to untouched: a field is out of
  * its range, a bit is set that has no meaning, or a port or address is missing. With `choose`, as
- * in a CONNECT request, local ports of 0 are let through. */
+ * in a CONNECT or BIND request, local ports of 0 are let through. */
 int message_identity_unpack(const struct message_identity *from, bool choose, struct identity *to);

@@ -70,6 +70,13 @@ record_flow_worker(uint64_t flow)
 	return (uint16_t)(flow >> 48);
 }
 
+/* A handle that names a worker and no flow. */
+static inline uint64_t
+record_flow_of_worker(uint32_t worker)
+{
+	return (uint64_t)worker << 48 | (uint64_t)UINT32_MAX << 16;
+}
+
 /* Room that a record with `packet_bytes` takes in a ring. */
 static inline uint32_t
 record_space(uint32_t packet_bytes)
@@ -107,7 +114,8 @@ struct segment {
 	struct ring_count counts[];
 };
 
-/* Written by the application: 1 while it sleeps on the port's eventfd. */
+/* Written by the application: not 0 while it sleeps on the port's wake-up socket. Another value
+ * asks for a wake-up anew. */
 struct port_sleep {
 	alignas(CACHE_LINE) _Atomic uint32_t sleeping;
 };

@@ -14,6 +14,8 @@
 #define TUNNELS_MAX       1024
 #define ZONES_MAX         4096 /* zone numbers are 0..ZONES_MAX-1 */
 #define PORTS_MAX         4096
+#define PORT_ENDS_MAX     16 /* ports whose end is a device */
+#define END_BINDINGS_MAX  32 /* of one such port */
 #define APPS_MAX          1024
 #define BINDINGS_MAX      65536
 #define GROUP_MEMBERS_MAX 64

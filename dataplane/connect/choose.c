@@ -41,7 +41,7 @@ rest_hash(const struct connect_table *t, const struct flow_key *sent)
 	struct flow_key rest = *sent;
 
 	rest.port[0] = 0;
-	return siphash(t->options.choice_key, &rest, sizeof(rest), 2, 4) | 1ull << 63;
+	return siphash(t->options.choice_key, &rest, sizeof(rest), 1, 3) | 1ull << 63;
 }
 
 static uint32_t
@@ -58,17 +58,26 @@ batch_fill(const struct connect_table *t, const struct connect_request *r, uint1
 {
 	const uint32_t span = (uint32_t)r->last - r->first + 1;
 	const bool mirrored = memcmp(r->key.addr[0], r->key.addr[1], 16) == 0;
-	struct flow_key sent = r->key;
+	struct flow_key sent = r->key, canonical;
+	const bool side = flow_key_canonical(&sent, &canonical);
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < n; i++, at = at + 1 < span ? at + 1 : 0) {
-		sent.port[0] = (uint16_t)(r->first + at);
-		if ((mirrored && sent.port[0] == sent.port[1]) ||
-		    (r->bound != NULL && r->bound(sent.port[0], r->context)))
+		const uint16_t port = (uint16_t)(r->first + at);
+
+		if ((mirrored && port == sent.port[1]) ||
+		    (r->bound != NULL && r->bound(port, r->context)))
 			continue;
 		b->steps[kept] = (uint16_t)i;
-		b->ports[kept] = sent.port[0];
-		b->sides[kept] = flow_key_canonical(&sent, &b->keys[kept]);
+		b->ports[kept] = port;
+		/* Where the addresses differ, ports do not change the order. */
+		b->sides[kept] = side;
+		b->keys[kept] = canonical;
+		b->keys[kept].port[side] = port;
+		if (mirrored) {
+			sent.port[0] = port;
+			b->sides[kept] = flow_key_canonical(&sent, &b->keys[kept]);
+		}
 		kept++;
 	}
 	flow_hash_burst(&t->options.secret, b->keys, b->hashes, (uint16_t)kept);

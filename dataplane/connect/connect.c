@@ -164,6 +164,7 @@ node_open(struct connect_table *t, uint32_t slot, const struct connect_place *pl
 	atomic_store_explicit(&t->live[id & t->live_mask], id, memory_order_release);
 	atomic_store_explicit(&d->socket.port[place->side], r->port, memory_order_release);
 	atomic_store_explicit(&d->socket.id[place->side], id, memory_order_release);
+	flow_entry_show(e, 1);
 	return id;
 }
 
@@ -217,6 +218,56 @@ connect_port(const struct connect_table *t, uint32_t id)
 	node = t->node_of[id & t->live_mask];
 	return atomic_load_explicit(&flow_detail_at(t->pairs, node / 2)->socket.port[node % 2],
 				    memory_order_relaxed);
+}
+
+port_ref
+connect_holder_of(const struct connect_table *t, const struct flow_key *sent)
+{
+	struct connect_holder holder;
+	struct connect_place place;
+
+	connect_place(t, sent, &place);
+	return connect_find(t, &place.key, place.hash, place.side, &holder) ? holder.port
+									    : PORT_REF_NONE;
+}
+
+bool
+connect_used(const struct connect_table *t, uint8_t proto, uint16_t port)
+{
+	return atomic_load_explicit(&t->uses[connect_proto(proto)][port], memory_order_relaxed) !=
+	       0;
+}
+
+struct each {
+	const struct connect_table *table;
+	connect_each_fn fn;
+	void *context;
+};
+
+/* flow_each_fn: both sides of an entry. */
+static void
+each_entry(const struct flow_entry *e, const struct flow_detail *d, void *context)
+{
+	const struct each *each = context;
+	const uint32_t slot = (uint32_t)(e - flow_entry_at(each->table->pairs, 0));
+
+	for (unsigned side = 0; side < 2; side++) {
+		const struct flow_key sent = side == 0 ? e->key : flow_key_reverse(&e->key);
+
+		if (atomic_load_explicit(&d->socket.id[side], memory_order_relaxed) != 0)
+			each->fn(&sent, each->table->nodes[connect_node_index(slot, side)].account,
+				 each->context);
+	}
+}
+
+void
+connect_each(const struct connect_table *t, connect_each_fn each, void *context)
+{
+	struct each all = { t, each, context };
+	uint32_t cursor = 0;
+
+	while (flow_each(t->pairs, &cursor, flow_slots(t->pairs), each_entry, &all))
+		;
 }
 
 uint32_t

@@ -106,8 +106,14 @@ int connect_choose(struct connect_table *t, const struct connect_request *r, uin
 /* Says that a binding went: choices that were in vain may succeed now. */
 void connect_unbound(struct connect_table *t);
 
-/* The port of an open socket, or PORT_REF_NONE. */
+/* The port of an open socket, by its id or by what its packets look like; or PORT_REF_NONE. */
 port_ref connect_port(const struct connect_table *t, uint32_t id);
+port_ref connect_holder_of(const struct connect_table *t, const struct flow_key *sent);
+/* Whether some socket of the protocol has this local port, those in quarantine included. */
+bool connect_used(const struct connect_table *t, uint8_t proto, uint16_t port);
+/* Calls `each` for every socket that is open, with what its packets look like. */
+typedef void (*connect_each_fn)(const struct flow_key *sent, uint16_t account, void *context);
+void connect_each(const struct connect_table *t, connect_each_fn each, void *context);
 /* Closes an open socket. */
 void connect_close(struct connect_table *t, uint32_t id, uint32_t now_ms);
 /* Closes all sockets of a port that is no more: at once as far as its list goes, one by one in

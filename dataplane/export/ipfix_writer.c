@@ -65,7 +65,6 @@ struct ipfix_writer {
 	fBuf_t *buffer;
 	fbExporter_t *exporter;
 	uint32_t waiting; /* records in the message */
-	uint32_t seconds; /* 0: the clock's */
 	uint8_t message[IPFIX_MESSAGE_BYTES];
 };
 
@@ -78,7 +77,6 @@ message_emit(struct ipfix_writer *w)
 	bool ended;
 
 	w->waiting = 0;
-	fBufSetExportTime(w->buffer, w->seconds);
 	ended = fBufEmit(w->buffer, &error);
 	g_clear_error(&error);
 	return w->emit(w->context, w->message, ended ? fbExporterGetMsgLen(w->exporter) : 0,
@@ -229,7 +227,7 @@ ipfix_writer_waiting(const struct ipfix_writer *w)
 void
 ipfix_writer_time(struct ipfix_writer *w, uint32_t seconds)
 {
-	w->seconds = seconds;
+	fBufSetExportTime(w->buffer, seconds);
 }
 
 enum ipfix_end

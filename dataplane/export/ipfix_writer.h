@@ -52,7 +52,8 @@ bool ipfix_writer_put(struct ipfix_writer *w, const struct ipfix_record *record)
 bool ipfix_writer_flush(struct ipfix_writer *w);
 /* Records that wait. */
 uint32_t ipfix_writer_waiting(const struct ipfix_writer *w);
-/* The export time of all messages from now on, in seconds since 1970; 0: that of the clock. */
+/* The export time of messages that begin from now on, in seconds since 1970, not 0. Without this
+ * call it is that of the clock. */
 void ipfix_writer_time(struct ipfix_writer *w, uint32_t seconds);
 
 /* The reason for what ended. Pure. */

@@ -4,15 +4,8 @@
 
 #include "common/abi/ring.h"
 #include "dataplane/counter_block.h"
-#include "dataplane/flow/flow.h"
 #include "dataplane/port/port_ring.h"
-
-/* One worker's numbers of one port id. Written by that worker, zeroed by it when it first sees a
- * new generation; read by control. */
-struct port_block {
-	alignas(CACHE_LINE) _Atomic port_ref ref;
-	_Atomic uint64_t delivered, delivered_bytes, dropped, sent, sent_bytes, flows;
-};
+#include "dataplane/port_block.h"
 
 /* Rings that got records since the last publish. */
 struct steer {

@@ -10,7 +10,7 @@
 #include "dataplane/worker/worker.h"
 
 int
-connections_create(struct dataplane *dp)
+worker_connections_create(struct dataplane *dp)
 {
 	struct connect_options o = { .capacity = dp->options.connections_capacity,
 				     .quarantine_ms = dp->options.connections_quarantine_ms,

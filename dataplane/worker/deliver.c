@@ -3,9 +3,16 @@
 #include "dataplane/worker/worker.h"
 
 void
-deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port)
+deliver_packet(struct worker *w, struct burst *b, uint16_t i, port_ref port)
 {
 	const struct packet *p = &b->packets[i];
+	struct dp_port *to = flows_port(w, port);
+
+	if (to->end != END_RING) {
+		end_deliver(w, b, i, to->end);
+		return;
+	}
+
 	const struct record head = {
 		.packet_bytes = p->l3_bytes,
 		.flags = (uint16_t)(b->record_flags[i] |
@@ -18,12 +25,11 @@ deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref por
 		.proto = p->key.proto,
 	};
 
-	steer_put(&w->steer, &flows_port(w, port)->rx[w->id], &w->ports[port_ref_id(port)], &head,
-		  burst_ip(b, i));
+	steer_put(&w->steer, &to->rx[w->id], &w->ports[port_ref_id(port)], &head, burst_ip(b, i));
 }
 
 void
-deliver_burst(struct worker *w, const struct burst *b)
+deliver_burst(struct worker *w, struct burst *b)
 {
 	for (uint16_t i = 0; i < b->n; i++)
 		deliver_packet(w, b, i, b->ports[i]);

@@ -6,9 +6,9 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), budget.c (which flows give way), deliver.c
- * (one packet to its ring), emit.c (next hop and tx), fragments.c (parts of datagrams), handover.c
- * (between workers), report.c (news of flows for control), housekeeping.c (expiry, limbo, adoption
- * of publications). */
+ * (one packet to its ring), emit.c (next hop and tx), ends.c (devices at ports' ends), fragments.c
+ * (parts of datagrams), handover.c (between workers), report.c (news of flows for control),
+ * housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -29,15 +29,28 @@
 #include "dataplane/worker/far_ends.h"
 #include "dataplane/worker/profile.h"
 
-/* A nic as all workers see it; constant once they run. */
+/* What stands behind a device. */
+enum nic_role {
+	NIC_WIRE,
+	NIC_KERNEL, /* the kernel port */
+	NIC_END,    /* the end of a port */
+};
+/* Nics, then the kernel port, then ends of ports. */
+#define DEVICES_MAX (NICS_MAX + 1 + PORT_ENDS_MAX)
+
+/* A device as all workers see it; constant once they run, but for `peer`. */
 struct nic {
 	char name[NAME_BYTES];
 	char device[64];
+	enum nic_role role;
 	uint16_t ethdev;
 	uint16_t rx_queues, tx_queues; /* worker w sends on queue w % tx_queues' owner */
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
+	/* NIC_END: the Ethernet address behind the device, as be48_load() reads it. Workers store
+	 * what they see frames come from and load it to send there (relaxed: it guards nothing). */
+	_Atomic uint64_t peer;
 	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
 	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
 	struct generator *generators[WORKERS_MAX]; /* by queue */
@@ -89,8 +102,9 @@ struct worker {
 	struct reject_limit reject_limit;
 
 	uint16_t rx_count;
-	struct rx_queue rx[NICS_MAX + 1];
-	struct tx_queue tx[NICS_MAX + 1]; /* by nic; ethdev UINT16_MAX: not this worker's */
+	struct rx_queue rx[DEVICES_MAX];
+	struct tx_queue tx[DEVICES_MAX]; /* by device; ethdev UINT16_MAX: not this worker's */
+	const struct dp_port *ends[PORT_ENDS_MAX]; /* of the snapshot; NULL: not there yet */
 	struct handover_out handover[WORKERS_MAX];
 
 	uint16_t held_count;
@@ -136,7 +150,9 @@ struct dataplane {
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
-	struct nic nics[NICS_MAX + 1];
+	uint16_t first_end;     /* ends of ports are nics[first_end .. devices_count) */
+	uint16_t devices_count; /* those that are open */
+	struct nic nics[DEVICES_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct rte_ring
 		*handover[WORKERS_MAX][WORKERS_MAX]; /* [from][to], single producer/consumer */
@@ -189,11 +205,16 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring.
- * steer_publish() shows it. */
-void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
+/* What every packet sent to a worker must be, whoever sends it, at the start of `m`, which only we
+ * can write: one sound packet of a transport with ports. Trims it, fills its checksums and *p. */
+enum drop_reason outbound_check(struct rte_mbuf *m, uint16_t zone, struct packet *p);
+
+/* deliver.c: gives packet i of the burst, whose entry is known, to its port: a copy to its ring,
+ * which steer_publish() shows, or the buffer itself to the device at its end, and then b->mbufs[i]
+ * is NULL. */
+void deliver_packet(struct worker *w, struct burst *b, uint16_t i, port_ref port);
 /* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
-void deliver_burst(struct worker *w, const struct burst *b);
+void deliver_burst(struct worker *w, struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
  * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
@@ -251,6 +272,12 @@ void budget_forget(struct worker *w, uint32_t index);
 /* How long to wait before a flow that idles for idle_ms is looked at; 0: its time has ended. */
 uint32_t budget_wait_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t idle_ms);
 
+/* ends.c: ports whose end is a device. */
+/* Gives packet i to the device of end `end`; its buffer is taken out of the burst. */
+void end_deliver(struct worker *w, struct burst *b, uint16_t i, uint16_t end);
+/* What came from the device nics[nic], an end: checked like any application's sends, then sent. */
+void end_take(struct worker *w, uint16_t nic, struct burst *b);
+
 /* report.c: tells control of a flow, or counts that it could not. To be called while somebody
  * listens (w->reporting). */
 void report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum flow_end end);
@@ -304,14 +331,14 @@ void housekeeping_adopt(struct worker *w);
 
 /* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
  * Control. */
-int connections_create(struct dataplane *dp);
+int worker_connections_create(struct dataplane *dp);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
 /* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
-	     bool kernel);
+	     enum nic_role role);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
 void nic_close(struct nic *n);

@@ -26,6 +26,7 @@ SHAPES = {
         "conserved": bool, "listeners": COUNT, "received": COUNT, "delivered": COUNT,
         "transmitted": COUNT, "dropped": COUNT,
         "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
+        "connections": {"open": COUNT, "quarantine": COUNT, "capacity": COUNT},
     },
     "nics": {"nics": [{
         "name": str, "device": str, "driver": str, "mac": str, "up": bool, "speed_mbps": COUNT,

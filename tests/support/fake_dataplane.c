@@ -20,8 +20,10 @@ fake_dataplane_reset(void)
 {
 	struct link *l = &fake.links.links[0];
 
+	connect_table_destroy(fake.connections);
 	memset(&fake, 0, sizeof(fake));
 	fake.workers = 1;
+	fake.answers_at = CONNECT_WORKER_ANY;
 	fake.links.count = 1;
 	l->mtu = 1500;
 	l->addresses_count = 2;
@@ -59,6 +61,39 @@ dataplane_reclaim(struct dataplane *dp)
 		r->free_fn(r->object);
 	}
 	return 0;
+}
+
+struct connect_table *
+dataplane_connections(struct dataplane *dp)
+{
+	const struct connect_options o = { .capacity = FLOW_CAPACITY_MIN,
+					   .quarantine_ms = 1u << 30,
+					   .workers = fake.workers,
+					   .choice_key = { 1, 2 } };
+
+	(void)dp;
+	if (fake.connections == NULL)
+		panic_unless(connect_table_create(&o, &fake.connections) == 0);
+	return fake.connections;
+}
+
+bool
+dataplane_connections_step(struct dataplane *dp, uint32_t now_ms)
+{
+	const bool more = connect_step(dataplane_connections(dp), now_ms);
+
+	if (connect_limbo_close(fake.connections))
+		connect_limbo_free(fake.connections);
+	return more;
+}
+
+uint16_t
+dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote)
+{
+	(void)dp;
+	(void)zone;
+	(void)remote;
+	return fake.answers_at;
 }
 
 unsigned

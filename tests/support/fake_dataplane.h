@@ -19,7 +19,9 @@ struct fake_dataplane {
 	struct counter_totals totals;
 	uint32_t now_ms;
 
-	struct dp_snapshot *snapshot; /* published last */
+	struct connect_table *connections; /* made when first asked for */
+	uint16_t answers_at;               /* for all remotes */
+	struct dp_snapshot *snapshot;      /* published last */
 	unsigned publications;
 	unsigned retired, reclaimed;
 	struct fake_retiree retirees[65536];

@@ -31,8 +31,6 @@ setup(void)
 {
 	static struct bindings_options options = { .daemon_uid = 900,
 						   .quota = 70,
-						   .ephemeral_first = 50000,
-						   .ephemeral_last = 50009,
 						   .grants_count =
 							   sizeof(grants) / sizeof(grants[0]),
 						   .grants = grants };
@@ -82,32 +80,6 @@ static int
 bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAGE_TEXT_BYTES])
 {
 	return bind_by(uid, port, shared, text, why);
-}
-
-/* Connects from `local` ("": any), to `remote`; *port is 0 to let one be chosen. */
-static int
-connect_as(uid_t uid, const char *local, const char *remote, uint16_t *port,
-	   char why[MESSAGE_TEXT_BYTES], struct identity *got)
-{
-	const struct credentials who = { .uid = uid, .gid = uid };
-	const struct binding *out;
-	struct binding want = { .port = port_ref_make(1, 1), .weight = 1, .uid = uid };
-	struct identity *id = &want.identity;
-	int rc;
-
-	id->connected = true;
-	id->proto = PROTO_UDP;
-	id->remote_port = 53;
-	id->port_first = id->port_last = *port;
-	cr_assert(eq(int, address_parse(remote, &id->remote), 0));
-	if (local[0] != '\0')
-		cr_assert(eq(int, prefix_parse(local, &id->local), 0));
-	rc = bindings_add(registry, &want, &who, &out, why);
-	if (rc == 0) {
-		*port = out->identity.port_first;
-		*got = out->identity;
-	}
-	return rc;
 }
 
 /* Goal: rule T7: ports below 1024 need root or a grant; grants combine, a user of a grant with a
@@ -326,63 +298,6 @@ Test(bindings, broken_identities_are_refused)
 			  "case %u", i);
 	}
 	cr_assert(eq(u32, bindings_count(registry), 0));
-}
-
-/* Goal: connected sockets get our address on the way to the remote, and ephemeral ports that are
- * unique per address, until none is left.
- * Method: take all ten ports, count them, try an eleventh; then another address; then free one. */
-Test(bindings, ephemeral_ports_are_unique_and_run_out)
-{
-	char why[MESSAGE_TEXT_BYTES];
-	bool seen[10] = { false };
-	struct identity got;
-	uint16_t port;
-
-	for (unsigned i = 0; i < 10; i++) {
-		port = 0;
-		cr_assert(eq(int, connect_as(1001, "", "198.51.100.7", &port, why, &got), 0), "%s",
-			  why);
-		cr_assert(port >= 50000 && port <= 50009 && !seen[port - 50000]);
-		seen[port - 50000] = true;
-		cr_assert(eq(u8, got.local.address.bytes[3], 1));
-		cr_assert(eq(u8, got.local.length, 32));
-	}
-	port = 0;
-	cr_assert(eq(int, connect_as(1001, "", "198.51.100.7", &port, why, &got), -EADDRINUSE));
-	cr_assert(eq(int, connect_as(1001, "", "2001:db8:1::7", &port, why, &got), 0), "%s", why);
-	cr_assert(eq(u8, got.local.address.family, FAMILY_IPV6));
-	bindings_remove(registry, bindings_at(registry, 4)->id);
-	port = 0;
-	cr_assert(eq(int, connect_as(1001, "", "198.51.100.8", &port, why, &got), 0));
-}
-
-/* Goal: an ephemeral port is none that somebody bound, and a chosen one obeys the same rules as any
- * binding.
- * Method: bind nine of ten ports; connect from another user's port. */
-Test(bindings, connecting_respects_bound_ports)
-{
-	char why[MESSAGE_TEXT_BYTES], text[64];
-	struct identity got;
-	uint16_t port = 0;
-
-	for (unsigned i = 0; i < 9; i++) {
-		snprintf(text, sizeof(text), i % 2 == 0 ? "udp/*:%u" : "udp/192.0.2.1:%u",
-			 50000 + i);
-		cr_assert(eq(int, bind_as(1002, 2, false, text, why), 0));
-	}
-	cr_assert(eq(int, bind_as(1002, 2, false, "udp/*:50000-50009", why), 0));
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), 0));
-	cr_assert(eq(u16, port, 50009));
-	port = 50003;
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got),
-		     -EADDRINUSE));
-	cr_assert(eq(int, connect_as(1002, "192.0.2.1", "198.51.100.7", &port, why, &got), 0));
-	port = 53;
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), 0),
-		  "granted to all");
-	port = 54;
-	cr_assert(
-		eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), -EACCES));
 }
 
 /* Goal: our address follows the longest on-link prefix, else the gateway.

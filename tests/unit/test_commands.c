@@ -13,6 +13,7 @@
 
 static struct event_base *base;
 static struct bindings *registry;
+static struct connections *connections;
 static struct notifier *notifier;
 static struct apps *apps;
 static struct neighbours *table;
@@ -47,22 +48,26 @@ attach_one(void)
 static void
 setup(void)
 {
-	struct bindings_options rules = { .quota = 100,
-					  .ephemeral_first = 50000,
-					  .ephemeral_last = 50009,
-					  .links = &fake.links };
+	struct bindings_options rules = { .quota = 100, .links = &fake.links };
+	struct connections_options sockets = { .quota = 12,
+					       .ephemeral_first = 50000,
+					       .ephemeral_last = 50009 };
 	struct apps_options options = { .quota_applications = 4, .quota_ring_bytes = 64u << 20 };
 
 	signal(SIGPIPE, SIG_IGN);
 	fake_dataplane_reset();
 	base = event_base_new();
 	cr_assert(eq(int, bindings_create(&rules, &registry), 0));
+	sockets.dp = fake_dataplane();
+	sockets.bindings = registry;
+	cr_assert(eq(int, connections_create(&sockets, &connections), 0));
 	cr_assert(eq(int, notifier_start(&notifier), 0));
 	cr_assert(eq(int, neighbours_create(fake_dataplane(), &table), 0));
 	cr_assert(eq(int, flow_events_create(base, fake_dataplane(), &events), 0));
 	options.base = base;
 	options.dp = fake_dataplane();
 	options.bindings = registry;
+	options.connections = connections;
 	options.notifier = notifier;
 	cr_assert(eq(int, apps_create(&options, &apps), 0));
 	context = (struct command_context){
@@ -88,6 +93,7 @@ teardown(void)
 	apps_destroy(apps);
 	neighbours_destroy(table);
 	notifier_stop(notifier);
+	connections_destroy(connections);
 	bindings_destroy(registry);
 	dataplane_reclaim(fake_dataplane());
 	event_base_free(base);

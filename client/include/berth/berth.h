@@ -112,8 +112,9 @@ BERTH_EXPORT int
 berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32_t *binding);
 
 /* Ends a binding of this port, also one of berth_connect(). Its flows go to whoever else they match
- * now; when this returns no further packet of it comes, and what came before waits in the port. May
- * block. -ENOENT: no such binding. */
+ * now; when this returns no further packet of it comes, and what came before waits in the port. Of
+ * a connected socket, one that berthd has in hand at that moment can still come. May block.
+ * -ENOENT: no such binding. */
 BERTH_EXPORT int berth_unbind(struct berth_port *port, uint32_t binding);
 
 /* Drains the port: when this returns its bindings get no new flows any more, and keep those that
@@ -131,17 +132,35 @@ struct berth_connection {
 	struct sockaddr_storage remote;
 	uint32_t binding; /* 0: made by hand, see berth_udp_send() */
 	uint16_t zone;
-	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint8_t reserved;
+	uint8_t proto;                   /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t ring;                    /* berth_connection_flow()'s; 0: not known */
 	char text[BERTH_IDENTITY_BYTES]; /* for people */
 };
 
-/* Connects a socket of this port to `remote` ("udp/198.51.100.1:53"): it receives what comes from
- * there to the local end, and may send. `local` NULL: berthd chooses address and port; else an
- * identity of the same protocol, where an asterisk leaves that part to berthd. Nothing is sent. May
- * block. -EINVAL, -EADDRINUSE, -ENETUNREACH: no route; -ECONNRESET; or what the daemon says. */
+/* Binds as berth_bind() does and says what was bound, in `local`, `binding`, `zone`, `proto` and
+ * `text` of *out; the rest is zero. The port of `identity` may be 0: then berthd chooses one from
+ * its ephemeral range that nobody has bound on that address. An asterisk as address shows as the
+ * unspecified one of IPv6. -EADDRNOTAVAIL: also when all ports of the range are bound. */
+BERTH_EXPORT int berth_bind_local(struct berth_port *port, const char *identity, unsigned flags,
+				  struct berth_connection *out);
+
+/* Connects a socket of this port to `remote` ("udp/198.51.100.1:53"): it alone receives what comes
+ * from there to the local end, and may send from it. `local` NULL: berthd chooses address and port;
+ * else an identity of the same protocol, where an asterisk leaves that part to berthd. A chosen
+ * port is unique to that remote end, so an application can have far more sockets than there are
+ * ports; which one comes next cannot be foretold by other remotes (RFC 6056). Nothing is sent. The
+ * socket lives until berth_unbind(), berth_port_close() or the end of the application; what comes
+ * after a long silence still finds it. May block. -EINVAL; -EADDRINUSE: somebody has the pair, or
+ * it was closed a short time ago (TCP); -EADDRNOTAVAIL: not an address of this machine, or all
+ * ephemeral ports to that remote are taken; -EACCES: a local port below 1024; -ENETUNREACH: no
+ * route; -EDQUOT: as many as this user may have; -ENOSPC: as many as there can be; -ECONNRESET; or
+ * what the daemon says. */
 BERTH_EXPORT int berth_connect(struct berth_port *port, const char *local, const char *remote,
 			       struct berth_connection *out);
+
+/* What to put into the `flow` of packets of the connection until a packet received has brought that
+ * of its flow: it spares them a way between workers of berthd. Never fails, any thread. */
+BERTH_EXPORT uint64_t berth_connection_flow(const struct berth_connection *connection);
 
 /* -- Receiving -- */
 
