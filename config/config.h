@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config.h: the configuration file as a validated plain struct. Served by load.c and print.c. */
+/* config.h: the configuration file as a validated plain struct. Served by load.c, changes.c and
+ * print.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -115,7 +116,12 @@ struct config_tunnel {
 	uint16_t zone; /* of the inner addresses */
 };
 
-/* Leave to own transport ports of a range, below 1024 or reserved (rule T7). */
+struct config_ports {
+	uint8_t proto; /* 0: both */
+	uint16_t first, last;
+};
+
+/* Leave to own transport ports of a range that need one (rule T7). */
 struct config_grant {
 	uint32_t uid;  /* UINT32_MAX: any */
 	uint32_t gid;  /* UINT32_MAX: any */
@@ -181,6 +187,7 @@ struct config {
 		bool tcp; /* else UDP */
 		uint32_t domain;
 		uint32_t template_s; /* 1..86400 */
+		uint32_t active_s;   /* 0: flows are told at their end only */
 	} ipfix;
 
 	struct {
@@ -195,10 +202,14 @@ struct config {
 	struct {
 		uint32_t applications; /* per uid */
 		uint32_t bindings;     /* per uid */
+		uint32_t ports;        /* per uid */
 		uint32_t connections;  /* per uid */
 		uint64_t ring_bytes;   /* per uid, all rings together */
 	} quota;
 
+	/* Ports that need root or a grant as those below 1024 do. */
+	uint16_t privileged_count;
+	struct config_ports privileged[PRIVILEGED_MAX];
 	uint16_t grants_count;
 	struct config_grant grants[GRANTS_MAX];
 };
@@ -208,6 +219,14 @@ struct config {
  * untouched), or another negative errno with its line when the file cannot be read. Not thread
  * safe. */
 int config_load(const char *path, struct config *out, FILE *errors);
+
+/* Calls `each` for every key whose value differs. `live`: a running daemon takes it over. `nics`
+ * with all below it and `grants` are one key each. */
+typedef void (*config_change_fn)(void *context, const char *path, bool live);
+void config_compare(const struct config *running, const struct config *fresh, config_change_fn each,
+		    void *context);
+/* Copies the values of those keys that a running daemon takes over. */
+void config_take_over(struct config *running, const struct config *fresh);
 
 /* Writes the JSON Schema (draft 2020-12) of the file to `out`, from the same table that
  * config_load() checks by. 0, or -EIO when `out` does not take it. */

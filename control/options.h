@@ -10,3 +10,5 @@
 void options_from_config(const struct config *config, struct dataplane_options *out);
 /* Half-open flows that have a share of a worker's table; 0: they have none. */
 uint32_t half_open_from_config(const struct config *config);
+/* Fills how flows are followed, which may change at run time. */
+void options_rules(const struct config *config, struct track_rules *out);

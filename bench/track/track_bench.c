@@ -15,11 +15,11 @@
 #include "common/base/wire.h"
 #include "dataplane/track/follow.h"
 
-#define BURST        32u
-#define PACKETS      (1u << 21) /* of each measurement */
-#define ROUNDS_MAX   99u
-#define IDLE_MS      (1u << 23)
-#define PASS_MS      1000u
+#define BURST         32u
+#define PACKETS       (1u << 21) /* of each measurement */
+#define ROUNDS_MAX    99u
+#define IDLE_MS       (1u << 23)
+#define PASS_MS       1000u
 #define CYCLES_PER_MS 2600000u /* about; the pace of the walk */
 
 /* Ways to follow a packet. */
@@ -187,8 +187,8 @@ print_row(bool json, bool *first, const char *proto, uint32_t flows, const char 
 		       "\"least\":%.2f,\"most\":%.2f}",
 		       *first ? "" : ",", proto, flows, what, s[rounds / 2], s[0], s[rounds - 1]);
 	else
-		printf("%-4s %8u  %-34s %7.1f  (%.1f .. %.1f)\n", proto, flows, what,
-		       s[rounds / 2], s[0], s[rounds - 1]);
+		printf("%-4s %8u  %-34s %7.1f  (%.1f .. %.1f)\n", proto, flows, what, s[rounds / 2],
+		       s[0], s[rounds - 1]);
 	*first = false;
 }
 

@@ -147,6 +147,10 @@ typedef uint32_t (*flow_expire_fn)(struct flow_table *t, uint32_t index, uint32_
 uint32_t flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expire,
 		     void *context);
 
+/* Makes flow_expire() ask about all entries once, whatever was expected of them: times have
+ * changed. Writer. */
+void flow_expire_anew(struct flow_table *t);
+
 /* Calls `each` for live entries that are shown (F6) from slot *cursor on, over at most `slots`
  * slots, and moves *cursor; false when the end was reached. Reader; a long dump passes quiescent
  * points between calls. */

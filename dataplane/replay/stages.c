@@ -87,8 +87,7 @@ uint64_t
 stages_bytes(uint32_t capacity)
 {
 	return flow_table_bytes(capacity) +
-	       (uint64_t)flow_slots_for(capacity) *
-		       (sizeof(struct flow_note) + sizeof(uint32_t));
+	       (uint64_t)flow_slots_for(capacity) * (sizeof(struct flow_note) + sizeof(uint32_t));
 }
 
 uint64_t

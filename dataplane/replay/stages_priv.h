@@ -16,7 +16,7 @@ struct stages {
 	struct flow_secret secret;
 	struct flow_table *flows;
 	struct flow_note *notes; /* by index of the flow */
-	uint32_t *due; /* those that end at one time */
+	uint32_t *due;           /* those that end at one time */
 	uint32_t due_count;
 	struct fragment_table *fragments;
 	uint64_t last_id, refused;

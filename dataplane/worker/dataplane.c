@@ -89,12 +89,39 @@ make_rings(struct dataplane *dp)
 					     NEIGHBOUR_EVENTS);
 		dp->flow_events[from] =
 			make_ring("flow_events", from, 0, sizeof(struct flow_event), FLOW_EVENTS);
-		missing |= dp->events[from] == NULL || dp->flow_events[from] == NULL;
+		dp->closed[from] =
+			make_ring("closed", from, 0, sizeof(struct connect_closed), CLOSED_SOCKETS);
+		missing |= dp->events[from] == NULL || dp->flow_events[from] == NULL ||
+			   dp->closed[from] == NULL;
 	}
 	dp->solicits =
 		make_ring("solicits", 0, 0, sizeof(struct neighbour_event), NEIGHBOUR_EVENTS);
 	missing |= dp->solicits == NULL;
 	return missing ? say("no memory for rings between threads", -ENOMEM) : 0;
+}
+
+/* The former rules are retired, where there were any. */
+static int
+rules_swap(struct dataplane *dp, const struct track_rules *rules)
+{
+	struct track_rules *fresh = malloc(sizeof(*fresh)), *old;
+
+	if (fresh == NULL)
+		return -ENOMEM;
+	*fresh = *rules;
+	/* Release pairs with the acquire in housekeeping_adopt(). */
+	old = atomic_exchange_explicit(&dp->rules, fresh, memory_order_acq_rel);
+	if (old != NULL)
+		dataplane_retire(dp, free, old);
+	return 0;
+}
+
+int
+dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
+{
+	if (dp->options.tracking == TRACK_OFF && rules->mode != TRACK_OFF)
+		return -EOPNOTSUPP;
+	return rules_swap(dp, rules);
 }
 
 static void
@@ -164,7 +191,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
-	w->rules = &dp->rules;
+	w->rules = atomic_load_explicit(&dp->rules, memory_order_relaxed);
 	w->steer.counters = &w->counters;
 	far_ends_init(&w->far_ends, dp->secret.key[0]);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
@@ -264,9 +291,11 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (dp == NULL)
 		return say("no memory for the dataplane", -ENOMEM);
 	dp->options = *options;
-	dp->rules = (struct track_rules){ options->tracking, options->timeouts };
 	dp->retired_tail = &dp->retired;
 	error = make_constants(dp);
+	if (error == 0)
+		error = rules_swap(dp,
+				   &(struct track_rules){ options->tracking, options->timeouts });
 	if (error == 0)
 		error = make_pool(dp);
 	if (error == 0)
@@ -380,6 +409,7 @@ dataplane_destroy(struct dataplane *dp)
 		bind_table_destroy(dp->first_snapshot->bindings);
 	free(dp->first_snapshot);
 	neighbour_table_destroy(atomic_load_explicit(&dp->neighbours, memory_order_relaxed));
+	free(atomic_load_explicit(&dp->rules, memory_order_relaxed));
 	for (uint16_t i = 0; i < dp->devices_count; i++)
 		nic_close(&dp->nics[i]);
 	for (uint16_t from = 0; from < dp->options.workers; from++) {
@@ -387,6 +417,7 @@ dataplane_destroy(struct dataplane *dp)
 			rte_ring_free(dp->handover[from][to]);
 		rte_ring_free(dp->events[from]);
 		rte_ring_free(dp->flow_events[from]);
+		rte_ring_free(dp->closed[from]);
 		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);

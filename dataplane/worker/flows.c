@@ -487,3 +487,23 @@ flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worke
 		flows_end(w, index, report_end(w, index));
 	return wait_ms;
 }
+
+void
+flows_closed(struct worker *w, const struct connect_closed *closed)
+{
+	const uint32_t index =
+		flow_lookup(w->flows, &closed->key, flow_hash(&w->dp->secret, &closed->key));
+	const struct flow_entry *e;
+	const struct flow_detail *d;
+
+	if (index == FLOW_NONE)
+		return;
+	e = flow_entry_at(w->flows, index);
+	d = flow_detail_at(w->flows, index);
+	/* The next holder of the pair has taken the flow, or the other end is here as well. */
+	if (end_of(w, e, d, closed->side).id != closed->id ||
+	    end_of(w, e, d, !closed->side).port != PORT_REF_NONE)
+		return;
+	flows_end(w, index, report_end(w, index));
+	flow_delete(w->flows, index);
+}

@@ -90,13 +90,13 @@ struct worker {
 	/* What control publishes, as loaded at the start of this poll. */
 	struct dp_snapshot *snapshot;
 	const struct neighbour_table *neighbours;
+	const struct track_rules *rules;
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
 	struct far_ends far_ends;
-	struct half_open *half_open;     /* NULL: half-open flows have no share of their own */
-	bool evicted;                    /* flows gave way during this poll */
-	const struct track_rules *rules; /* constant */
+	struct half_open *half_open; /* NULL: half-open flows have no share of their own */
+	bool evicted;                /* flows gave way during this poll */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -146,7 +146,6 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
-	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
@@ -160,6 +159,7 @@ struct dataplane {
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
 	struct connect_table *connections;         /* control writes, workers read */
+	struct rte_ring *closed[WORKERS_MAX];      /* control to worker: struct connect_closed */
 	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
@@ -168,6 +168,7 @@ struct dataplane {
 	/* Control stores with release, workers load with acquire, once per poll. */
 	_Atomic(struct dp_snapshot *) snapshot;
 	_Atomic(struct neighbour_table *) neighbours;
+	_Atomic(struct track_rules *) rules;
 	uint32_t epoch; /* control's */
 
 	struct rte_rcu_qsbr *published_qsbr; /* readers: workers, of what control publishes */
@@ -244,6 +245,8 @@ flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsig
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
 /* Tells of the flow's end, and takes it out of its ports' numbers and all lists but the table. */
 void flows_end(struct worker *w, uint32_t index, enum flow_end why);
+/* Ends the flow of a connected socket that was closed, unless somebody else is in it by now. */
+void flows_closed(struct worker *w, const struct connect_closed *closed);
 /* The binding by which endpoint `side` was decided, after one of the functions above said where
  * it goes. */
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
@@ -332,6 +335,8 @@ void housekeeping_adopt(struct worker *w);
 /* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
  * Control. */
 int worker_connections_create(struct dataplane *dp);
+/* Ends the flows of sockets that were closed, a bounded number. */
+void connections_ended(struct worker *w);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);

@@ -11,8 +11,8 @@
 #include "dataplane/track/follow.h"
 #include "tests/flow_keys.h"
 
-#define IDLE_MS     20000u /* of an open flow */
-#define OPEN_MS     10000u /* the flows are opened over so long */
+#define IDLE_MS 20000u /* of an open flow */
+#define OPEN_MS 10000u /* the flows are opened over so long */
 
 /* What passes over the whole table in a second, as a worker does. */
 #define PASS_MS 1000u
@@ -91,10 +91,10 @@ each_open(const struct flow_entry *e, const struct flow_detail *d, void *context
 	      r.packets[0] == 2 && r.packets[1] == 1 && r.bytes[0] == 80;
 }
 
-/* Goal: however many flows there are, each takes at most 160 bytes with all that is kept of it, ends
- * when its time is over and within a second of that, and what came in went out or lives. Method: a
- * full table of flows opened one after the other, each with a handshake; all of them read; then all
- * end. The clock is made up, the walk takes the steps of a worker's. */
+/* Goal: however many flows there are, each takes at most 160 bytes with all that is kept of it,
+ * ends when its time is over and within a second of that, and what came in went out or lives.
+ * Method: a full table of flows opened one after the other, each with a handshake; all of them
+ * read; then all end. The clock is made up, the walk takes the steps of a worker's. */
 Test(many_flows, live_and_end)
 {
 	const char *wanted = getenv("BERTH_FLOWS");

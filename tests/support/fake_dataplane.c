@@ -54,13 +54,13 @@ unsigned
 dataplane_reclaim(struct dataplane *dp)
 {
 	(void)dp;
-	while (fake.reclaimed != fake.retired) {
+	while (!fake.holds && fake.reclaimed != fake.retired) {
 		const struct fake_retiree *r =
 			&fake.retirees[fake.reclaimed++ % array_length(fake.retirees)];
 
 		r->free_fn(r->object);
 	}
-	return 0;
+	return fake.retired - fake.reclaimed;
 }
 
 struct connect_table *
@@ -263,6 +263,14 @@ dataplane_links(const struct dataplane *dp)
 {
 	(void)dp;
 	return &fake.links;
+}
+
+int
+dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
+{
+	(void)dp;
+	(void)rules;
+	return 0;
 }
 
 const struct track_timeouts *
