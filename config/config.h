@@ -38,6 +38,11 @@ enum config_tracking_mode {
 	CONFIG_TRACKING_OFF,    /* no protocol state */
 };
 
+enum config_flows_full {
+	CONFIG_FLOWS_FULL_REFUSE,     /* named drop */
+	CONFIG_FLOWS_FULL_EVICT_IDLE, /* the longest idle of a sample ends */
+};
+
 enum config_device_kind {
 	CONFIG_DEVICE_PCI,       /* "0000:3b:00.0" */
 	CONFIG_DEVICE_VDEV,      /* EAL vdev string: "net_null0,size=60" */
@@ -151,6 +156,12 @@ struct config {
 	struct config_tunnel tunnels[TUNNELS_MAX];
 
 	uint32_t flows_capacity; /* per worker */
+	enum config_flows_full flows_full;
+	struct {
+		uint32_t percent;     /* 0..50 of the capacity */
+		uint32_t prefix_ipv4; /* 0..32 */
+		uint32_t prefix_ipv6; /* 0..128 */
+	} half_open;
 	enum config_tracking_mode tracking_mode;
 	enum timer_profile timers;
 	uint32_t timeouts[TIMER_COUNT]; /* idle times of flows, in seconds; 0: the profile's */

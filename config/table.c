@@ -63,6 +63,23 @@ const struct table_key table_keys[] = {
 	{ "flows.capacity", TABLE_NUMBER, 1024, 134217728, .standard = "262144",
 	  IN_CONFIG(flows_capacity),
 	  .help = "Flows that each worker can hold." },
+	{ "flows.on-full", TABLE_CHOICE, .standard = "refuse", .words = "refuse|evict-idle",
+	  IN_CONFIG(flows_full),
+	  .help = "What becomes of a new flow when the table is full of confirmed ones: refuse "
+		  "drops its packet as flow_table_full; evict-idle ends the longest idle of 28 "
+		  "flows." },
+	{ "flows.half-open", TABLE_MAP,
+	  .help = "Flows that only one side has shown to want yet. docs/tracking.md tells which." },
+	{ "flows.half-open.percent", TABLE_NUMBER, 0, 50, .standard = "10",
+	  IN_CONFIG(half_open.percent),
+	  .help = "Their share of the capacity: when it is used up, a new one takes the place of "
+		  "an old one. Each of the share takes 28 bytes. 0: none of their own." },
+	{ "flows.half-open.prefix-ipv4", TABLE_NUMBER, 0, 32, .standard = "24",
+	  IN_CONFIG(half_open.prefix_ipv4),
+	  .help = "Bits of an IPv4 source by which senders are told apart: who has many half-open "
+		  "flows loses them first." },
+	{ "flows.half-open.prefix-ipv6", TABLE_NUMBER, 0, 128, .standard = "64",
+	  IN_CONFIG(half_open.prefix_ipv6), .help = "The same of an IPv6 source." },
 	{ "flows.tracking", TABLE_MAP,
 	  .help = "How flows are followed. docs/tracking.md tells what each mode does." },
 	{ "flows.tracking.mode", TABLE_CHOICE, .standard = "loose", .words = "loose|strict|off",

@@ -218,11 +218,14 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.ends_count; i++)
 		memcpy(options.ends[i].device.device, d->eal.end_device[i],
 		       sizeof(options.ends[i].device.device));
-	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
-		options.flows_capacity,
-		(unsigned long long)(options.workers * dataplane_flow_bytes(options.flows_capacity,
-									    options.tracking)) >>
-			20);
+	const uint64_t flow_bytes =
+		dataplane_flow_bytes(options.flows_capacity, options.half_open_flows);
+
+	fprintf(stderr,
+		"berthd: flow tables: %u flows of each worker, %llu MiB in all, %.1f bytes per "
+		"flow\n",
+		options.flows_capacity, (unsigned long long)(options.workers * flow_bytes) >> 20,
+		(double)flow_bytes / options.flows_capacity);
 	return dataplane_create(&options, &d->dp);
 }
 

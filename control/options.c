@@ -133,6 +133,17 @@ tracking_from_config(enum config_tracking_mode mode)
 	}
 }
 
+uint32_t
+half_open_from_config(const struct config *config)
+{
+	const uint32_t flows =
+		(uint32_t)((uint64_t)config->flows_capacity * config->half_open.percent / 100);
+
+	if (config->half_open.percent == 0)
+		return 0;
+	return flows < HALF_OPEN_PLACES_MIN ? HALF_OPEN_PLACES_MIN : flows;
+}
+
 void
 options_rules(const struct config *config, struct track_rules *out)
 {
@@ -157,6 +168,12 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.reject_per_second = config->reject_per_second,
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
+		.half_open_flows = half_open_from_config(config),
+		.half_open_prefix_ipv4 = (uint8_t)config->half_open.prefix_ipv4,
+		.half_open_prefix_ipv6 = (uint8_t)config->half_open.prefix_ipv6,
+		.flows_full = config->flows_full == CONFIG_FLOWS_FULL_EVICT_IDLE
+				      ? FLOWS_FULL_EVICT_IDLE
+				      : FLOWS_FULL_REFUSE,
 		.connections_capacity = config->connections.capacity,
 		.connections_quarantine_ms = config->connections.quarantine_s * 1000,
 		.fragments = {

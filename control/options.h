@@ -8,5 +8,7 @@
 /* Fills all but the DPDK names of devices (nics[].device, kernel_device,
  * ends[].device), which EAL chooses. */
 void options_from_config(const struct config *config, struct dataplane_options *out);
+/* Half-open flows that have a share of a worker's table; 0: they have none. */
+uint32_t half_open_from_config(const struct config *config);
 /* Fills how flows are followed, which may change at run time. */
 void options_rules(const struct config *config, struct track_rules *out);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "control/options.h"
 #include "dataplane/dataplane.h"
 
 /* Number of linux/capability.h. */
@@ -79,12 +80,10 @@ check_memory(struct preflight *p, bool hugepages)
 	const struct config *c = p->config;
 	const uint32_t buffers = eal_buffers_needed(c), needed = eal_megabytes_needed(c, hugepages);
 	/* Flow tables live outside of EAL's memory in either mode. */
-	const enum track_mode tracking =
-		c->tracking_mode == CONFIG_TRACKING_OFF ? TRACK_OFF : TRACK_LOOSE;
-	const uint64_t flows =
-		(c->workers_count * dataplane_flow_bytes(c->flows_capacity, tracking) +
-		 connect_table_bytes(c->connections.capacity)) >>
-		20;
+	const uint64_t flows = (c->workers_count * dataplane_flow_bytes(c->flows_capacity,
+									half_open_from_config(c)) +
+				connect_table_bytes(c->connections.capacity)) >>
+			       20;
 	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
 	const uint64_t available =
 		preflight_number(p, "/proc/meminfo", "MemAvailable:", 10, UINT64_MAX) >> 10;

@@ -16,6 +16,7 @@
 #include "dataplane/connect/connect.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/flow_record.h"
+#include "dataplane/flow/half_open.h"
 #include "dataplane/fragment/fragment.h"
 #include "dataplane/generator.h"
 #include "dataplane/link.h"
@@ -38,6 +39,12 @@ struct dataplane_nic_options {
 	bool source_any;                    /* accept sources that no sender may have */
 	bool source_routes;                 /* accept IPv4 source routes */
 	struct generator_options generator; /* flows 0: packets come from the device */
+};
+
+/* What becomes of a new flow that no half-open one makes room for in a full table. */
+enum flows_full_mode {
+	FLOWS_FULL_REFUSE,     /* its packet is dropped as flow_table_full */
+	FLOWS_FULL_EVICT_IDLE, /* the longest idle of a sample gives way */
 };
 
 /* A port whose end is a device. */
@@ -64,7 +71,11 @@ struct dataplane_options {
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
-	uint32_t flows_capacity;  /* per worker */
+	uint32_t flows_capacity; /* per worker */
+	uint32_t
+		half_open_flows; /* of those; 0: no share of their own, or HALF_OPEN_PLACES_MIN.. */
+	uint8_t half_open_prefix_ipv4, half_open_prefix_ipv6; /* bits by which sources are told */
+	enum flows_full_mode flows_full;
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */
@@ -72,13 +83,12 @@ struct dataplane_options {
 	uint32_t connections_quarantine_ms;
 };
 
-/* Bytes of a worker's flow table for `capacity`, trackers' lines included. Pure. */
+/* Bytes of memory that a worker takes for `capacity` flows, all that is kept of them included, and
+ * the list of `half_open` ones. Pure. */
 static inline uint64_t
-dataplane_flow_bytes(uint32_t capacity, enum track_mode tracking)
+dataplane_flow_bytes(uint32_t capacity, uint32_t half_open)
 {
-	const uint64_t lines = tracking == TRACK_OFF ? 0 : flow_slots_for(capacity);
-
-	return flow_table_bytes(capacity) + lines * sizeof(struct track_line);
+	return flow_table_bytes(capacity) + (half_open == 0 ? 0 : half_open_bytes(half_open));
 }
 
 /* Sets up pool, nics, flow tables and workers; EAL is initialised. Nothing runs yet. 0 or a
@@ -173,7 +183,7 @@ struct flow_event {
 	uint8_t kind; /* enum flow_event_kind */
 	uint8_t reserved[5];
 };
-static_assert(sizeof(struct flow_event) == 104, "ring element");
+static_assert(sizeof(struct flow_event) == 112, "ring element");
 
 /* Whether workers tell; from their next turns on. */
 void dataplane_flow_events_want(struct dataplane *dp, bool wanted);

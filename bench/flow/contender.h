@@ -56,6 +56,8 @@ struct contender {
 };
 
 extern const struct contender contender_berth;
+/* A berth table whose capacity is just `flows`. */
+void *berth_create_full(uint32_t flows);
 extern const struct contender contender_carried;
 extern const struct contender contender_rte_lf;
 extern const struct contender contender_rte_whole;

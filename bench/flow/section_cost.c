@@ -108,13 +108,13 @@ remove_all(const struct entrant *e, const struct keys *k)
 	}
 }
 
-/* Only berth: the others were made with room to spare, and refuse when a key finds no place. */
+/* Only berth, and without room to spare: the others refuse when a key finds no place. */
 static void
 cost_full(struct bench *b, uint32_t wanted)
 {
 	const uint32_t flows = wanted < FLOW_CAPACITY_MIN ? FLOW_CAPACITY_MIN : wanted;
 	const uint32_t margin = (flows / 8 < MARGIN_KEYS ? flows / 8 : MARGIN_KEYS) / BURST * BURST;
-	struct entrant e = { &contender_berth, contender_berth.create(flows, FAMILY_IPV4), { 0 } };
+	struct entrant e = { &contender_berth, berth_create_full(flows), { 0 } };
 	struct keys last = keys_make(margin, FAMILY_IPV4), more = keys_make(margin, FAMILY_IPV4);
 	double ordinary[ROUNDS_MAX], refused[ROUNDS_MAX];
 
@@ -138,6 +138,12 @@ cost_full(struct bench *b, uint32_t wanted)
 		      &(struct group){ "cost", "refusal by a full table", flows, FAMILY_IPV4,
 				       UNIT_CYCLES },
 		      "berth", refused);
+	for (unsigned round = 0; round < b->rounds; round++)
+		ordinary[round] = (double)e.c->bytes(e.table) / flows;
+	report_figure(b,
+		      &(struct group){ "cost", "memory per flow of a full table", flows,
+				       FAMILY_IPV4, UNIT_BYTES },
+		      "berth", ordinary);
 	keys_free(&last);
 	keys_free(&more);
 	e.c->destroy(e.table);

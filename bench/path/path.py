@@ -64,7 +64,7 @@ class Station:
         device, buffers = source(kind, flows, folder)
         nics = f"  - name: wire\n    addresses: [192.0.2.10/24]\n    {device}\n"
         extra = (f"workers: {{cores: [{cores[0]}], idle: {{mode: poll}}}}\n"
-                 f"flows: {{capacity: {max(flows, CAPACITY_MIN)}}}\n"
+                 f"flows: {{capacity: {flows * 5 // 4 + CAPACITY_MIN}}}\n"
                  f"memory: {{buffers: {buffers + SPARE_BUFFERS}}}\n")
         self.daemon = Daemon(nics, extra, program=os.path.join(build, program),
                              prefix=("setpriv", "--pdeathsig=KILL"))

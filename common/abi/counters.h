@@ -10,21 +10,22 @@
 #include <stdint.h>
 
 /* Ends and beginnings of packets. X(name, help) */
-#define COUNTER_LIST(X)                                                                           \
-	X(received, "packets taken from nic queues and from the kernel port")                     \
-	X(originated, "packets made here or at ports' ends: sends, answers, rejections, copies")  \
-	X(delivered, "packets given to a port: its ring, or the device at its end")               \
-	X(kernel, "packets given to the kernel port")                                             \
-	X(forwarded, "packets from the kernel port put on the wire")                              \
-	X(answered, "requests the responder answered and neighbour messages it consumed")         \
-	X(rejected, "packets refused with a TCP RST or an ICMP port unreachable")                 \
-	X(transmitted, "originated packets put on the wire")                                      \
-	X(handed_over, "packets passed to the worker that owns their flow (information only)")    \
-	X(flows_created, "flow entries made (information only)")                                  \
-	X(flows_ended, "flow entries removed (information only)")                                 \
-	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")     \
-	X(flow_events_lost, "news of flows that control did not take in time (information only)") \
-	X(track_invalid_passed, "invalid packets that loose tracking let pass (information only)")
+#define COUNTER_LIST(X)                                                                            \
+	X(received, "packets taken from nic queues and from the kernel port")                      \
+	X(originated, "packets made here or at ports' ends: sends, answers, rejections, copies")   \
+	X(delivered, "packets given to a port: its ring, or the device at its end")                \
+	X(kernel, "packets given to the kernel port")                                              \
+	X(forwarded, "packets from the kernel port put on the wire")                               \
+	X(answered, "requests the responder answered and neighbour messages it consumed")          \
+	X(rejected, "packets refused with a TCP RST or an ICMP port unreachable")                  \
+	X(transmitted, "originated packets put on the wire")                                       \
+	X(handed_over, "packets passed to the worker that owns their flow (information only)")     \
+	X(flows_created, "flow entries made (information only)")                                   \
+	X(flows_ended, "flow entries removed (information only)")                                  \
+	X(neighbour_events_lost, "neighbour messages not seen by control (information only)")      \
+	X(flow_events_lost, "news of flows that control did not take in time (information only)")  \
+	X(track_invalid_passed, "invalid packets that loose tracking let pass (information only)") \
+	X(flows_evicted, "flow entries removed for new ones (information only)")
 
 /* Why a packet was dropped. X(NAME, "name", "help", "source") */
 #define DROP_LIST(X)                                                                               \

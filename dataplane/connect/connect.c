@@ -118,8 +118,8 @@ connect_find(const struct connect_table *t, const struct flow_key *key, uint64_t
 	/* A new holder is written live first, then port, then id; a former one's id is out of
 	 * live[] before that. So an id that is live after the port was read is that port's. Acquire
 	 * pairs with the releases in node_open(). */
-	found.id = atomic_load_explicit(&d->binding[side], memory_order_acquire);
-	found.port = atomic_load_explicit(&d->port[side], memory_order_acquire);
+	found.id = atomic_load_explicit(&d->socket.id[side], memory_order_acquire);
+	found.port = atomic_load_explicit(&d->socket.port[side], memory_order_acquire);
 	if (found.id == 0 || !connect_live(t, found.id))
 		return false;
 	*out = found;
@@ -162,8 +162,8 @@ node_open(struct connect_table *t, uint32_t slot, const struct connect_place *pl
 			      memory_order_relaxed);
 	/* Releases pair with the acquires in connect_find(), where the order is told. */
 	atomic_store_explicit(&t->live[id & t->live_mask], id, memory_order_release);
-	atomic_store_explicit(&d->port[place->side], r->port, memory_order_release);
-	atomic_store_explicit(&d->binding[place->side], id, memory_order_release);
+	atomic_store_explicit(&d->socket.port[place->side], r->port, memory_order_release);
+	atomic_store_explicit(&d->socket.id[place->side], id, memory_order_release);
 	flow_entry_show(e, 1);
 	return id;
 }
@@ -216,7 +216,7 @@ connect_port(const struct connect_table *t, uint32_t id)
 	if (!connect_is(id) || !connect_live(t, id))
 		return PORT_REF_NONE;
 	node = t->node_of[id & t->live_mask];
-	return atomic_load_explicit(&flow_detail_at(t->pairs, node / 2)->port[node % 2],
+	return atomic_load_explicit(&flow_detail_at(t->pairs, node / 2)->socket.port[node % 2],
 				    memory_order_relaxed);
 }
 
@@ -254,7 +254,7 @@ each_entry(const struct flow_entry *e, const struct flow_detail *d, void *contex
 	for (unsigned side = 0; side < 2; side++) {
 		const struct flow_key sent = side == 0 ? e->key : flow_key_reverse(&e->key);
 
-		if (atomic_load_explicit(&d->binding[side], memory_order_relaxed) != 0)
+		if (atomic_load_explicit(&d->socket.id[side], memory_order_relaxed) != 0)
 			each->fn(&sent, each->table->nodes[connect_node_index(slot, side)].account,
 				 each->context);
 	}

@@ -3,7 +3,7 @@
  *
  * Pairs lie in a flow table of their own, which gives lookup, insertion and safe reuse beside
  * readers. Side s of an entry is the socket whose local end is the key's endpoint s. Of an entry
- * only this is used: the key; in the detail, for workers, port[] and binding[]; and its port as the
+ * only this is used: the key; in the detail, for workers, socket; and its port as the
  * set of the sides that are not free, because a search looks at keys anyway. A node, control's
  * alone, belongs to each side of each slot. */
 #pragma once

@@ -42,7 +42,7 @@ node_close(struct connect_table *t, uint32_t node, uint32_t id, uint32_t now_ms)
 	t->open--;
 	/* Before the next holder's port: see connect_find(). */
 	atomic_store_explicit(&t->live[id & t->live_mask], 0, memory_order_release);
-	atomic_store_explicit(&d->binding[node % 2], 0, memory_order_relaxed);
+	atomic_store_explicit(&d->socket.id[node % 2], 0, memory_order_relaxed);
 	if (!has_time_wait(flow_entry_at(t->pairs, slot)->key.proto) ||
 	    t->options.quarantine_ms == 0) {
 		node_free(t, node);
@@ -86,7 +86,7 @@ closing_step(struct connect_table *t, uint32_t now_ms)
 {
 	const uint32_t node = t->nodes[connect_head_closing(t)].next;
 	const struct flow_detail *d = flow_detail_at(t->pairs, node / 2);
-	const uint32_t id = atomic_load_explicit(&d->binding[node % 2], memory_order_relaxed);
+	const uint32_t id = atomic_load_explicit(&d->socket.id[node % 2], memory_order_relaxed);
 
 	if (!node_tell(t, node, id))
 		return false;

@@ -25,7 +25,7 @@
 #include "dataplane/flow/flow_key.h"
 
 #define FLOW_NONE         UINT32_MAX
-#define FLOW_PROBES_MAX   16
+#define FLOW_PROBES_MAX   32
 #define FLOW_CAPACITY_MIN 1024u
 #define FLOW_CAPACITY_MAX (1u << 27)
 /* Slots that one flow_limbo_free() makes usable: bounds the pause. */
@@ -41,7 +41,7 @@ struct flow_table;
 struct flow_bucket;
 
 struct flow_table_options {
-	/* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX live entries; slots in limbo use the spare quarter
+	/* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX live entries; slots in limbo use the spare seventh
 	 */
 	uint32_t capacity;
 	uint16_t worker; /* 0..WORKERS_MAX-1; part of the handles */
@@ -167,6 +167,11 @@ typedef void (*flow_each_fn)(const struct flow_entry *e, const struct flow_detai
 			     void *context);
 bool flow_each(const struct flow_table *t, uint32_t *cursor, uint32_t slots, flow_each_fn each,
 	       void *context);
+
+/* Sets indices[0..] to the live entries of the bucket that `hash` begins its search in, which is a
+ * random sample of the table to all who do not know the secret. Returns how many. Writer. */
+#define FLOW_SAMPLE_MAX 28u
+uint32_t flow_sample(const struct flow_table *t, uint64_t hash, uint32_t indices[FLOW_SAMPLE_MAX]);
 
 /* Live entries now. Reader; relaxed. */
 uint32_t flow_count(const struct flow_table *t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flow_entry.h: what the table keeps of a flow: the line that each packet touches, and the other.
  *
- * The writer alone stores in both; readers may look at any time. All fields but the key and
- * peer_mac are atomic and relaxed unless said otherwise: old numbers, never torn ones. */
+ * The writer alone stores in both; readers may look at any time. All fields but the key, far and
+ * track are atomic and relaxed unless said otherwise: old numbers, never torn ones. */
 #pragma once
 
 #include <assert.h>
@@ -43,8 +43,9 @@ enum flow_flag {
 struct flow_entry {
 	alignas(CACHE_LINE) struct flow_key key; /* canonical; constant while published */
 	_Atomic uint32_t last_seen_ms;           /* wraps; compare differences */
-	/* Who receives packets to the near endpoint (flow_near_side), as long as the bindings are
-	 * those of `epoch`; the truth is in the detail. Epoch 0: the entry was just made (F6). */
+	/* Who receives packets to the near endpoint (flow_near_side), and by which binding: known
+	 * to live as long as the bindings are those of `epoch`. The port's generation is in the
+	 * detail. Epoch 0: the entry was just made (F6). */
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t binding;
 	_Atomic uint16_t port;       /* its id, and above it what FLOW_NOTED_SHIFT says */
@@ -60,19 +61,26 @@ struct flow_entry {
 };
 static_assert(sizeof(struct flow_entry) == CACHE_LINE, "one line");
 
-/* Second line, same index: what a packet needs rarely. `side` s is about packets *to* endpoint s of
- * the key: port[s] is who receives them. */
+/* Second line, same index: what a packet needs rarely, and what its tracker remembers. */
 struct flow_detail {
-	/* Totals as of some moment not long ago; flow_totals_read() adds what came since. */
-	alignas(CACHE_LINE) _Atomic uint64_t packets[2]; /* [0]: original direction */
-	_Atomic uint64_t bytes[2];                       /* IP bytes */
-	_Atomic port_ref port[2];    /* PORT_REF_NONE: not an application of ours */
-	_Atomic uint32_t binding[2]; /* per side, as port[]; 0: none */
+	/* Per direction, [0] the original one: packets / 2^6 in bits 0..31, IP bytes / 2^16 in bits
+	 * 32..63, as of some moment not long ago. flow_totals_read() adds what came since. */
+	alignas(CACHE_LINE) _Atomic uint64_t totals[2];
 	_Atomic uint32_t first_ms;
+	_Atomic uint32_t history;    /* flow_history_add() */
+	_Atomic uint16_t generation; /* of the near side's port; 0: the near side has none */
+	_Atomic uint16_t link;       /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
 	_Atomic uint8_t tcp_flags[2]; /* all that packets of each direction carried */
-	uint16_t reserved;
-	_Atomic uint16_t link; /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
-	uint8_t peer_mac[6];   /* who sent us that packet; control does not read it */
+	uint16_t far; /* the worker's name of the far end; control does not read it */
+	union {
+		uint32_t track[8]; /* the tracker's (struct track_line); its worker's alone */
+		/* In the table of connected sockets, which are not tracked (connect_priv.h). By
+		 * side: who has that endpoint of the key. */
+		struct {
+			_Atomic port_ref port[2];
+			_Atomic uint32_t id[2];
+		} socket;
+	};
 };
 static_assert(sizeof(struct flow_detail) == CACHE_LINE, "one line");
 
@@ -157,6 +165,7 @@ flow_entry_port(const struct flow_entry *e)
 {
 	return flow_load(&e->port, memory_order_relaxed) & FLOW_PORT_MASK;
 }
+
 /* Writer. */
 static inline void
 flow_entry_port_set(struct flow_entry *e, uint16_t id)
@@ -164,6 +173,49 @@ flow_entry_port_set(struct flow_entry *e, uint16_t id)
 	const uint16_t noted = flow_load(&e->port, memory_order_relaxed) & ~FLOW_PORT_MASK;
 
 	flow_store(&e->port, noted | id, memory_order_relaxed);
+}
+
+/* The port of the near side, or PORT_REF_NONE; also while the writer changes it. Reader. */
+static inline port_ref
+flow_near_port(const struct flow_entry *e, const struct flow_detail *d)
+{
+	/* Acquire: generation, id, generation; pairs with the releases below. */
+	const uint16_t generation = flow_load(&d->generation, memory_order_acquire);
+	const uint16_t id = flow_load(&e->port, memory_order_acquire) & FLOW_PORT_MASK;
+
+	return flow_load(&d->generation, memory_order_relaxed) == generation && generation != 0
+		       ? port_ref_make(id, generation)
+		       : PORT_REF_NONE;
+}
+/* Writer. */
+static inline void
+flow_near_port_set(struct flow_entry *e, struct flow_detail *d, port_ref port)
+{
+	const uint16_t noted = flow_load(&e->port, memory_order_relaxed) & ~FLOW_PORT_MASK;
+
+	/* Release: no generation beside another port's id; pairs with the acquires above. */
+	flow_store(&d->generation, 0, memory_order_relaxed);
+	flow_store(&e->port, (uint16_t)(noted | port_ref_id(port)), memory_order_release);
+	flow_store(&d->generation, (uint16_t)(port >> 16), memory_order_release);
+}
+
+/* The states that a flow was in, four bits each, the latest lowest; 0: no more of them. */
+#define FLOW_HISTORY_STATES 8u
+#define FLOW_HISTORY_BITS   4u
+
+/* Writer. `state` is 1..15. */
+static inline void
+flow_history_add(struct flow_detail *d, unsigned state)
+{
+	flow_store(&d->history,
+		   flow_load(&d->history, memory_order_relaxed) << FLOW_HISTORY_BITS | state,
+		   memory_order_relaxed);
+}
+/* State number `i` of a history, 0 the latest; i is below FLOW_HISTORY_STATES. */
+static inline unsigned
+flow_history_state(uint32_t history, unsigned i)
+{
+	return history >> i * FLOW_HISTORY_BITS & FLOW_STATE_MASK;
 }
 
 static inline unsigned

@@ -8,7 +8,7 @@
 #include "dataplane/flow/flow_memory.h"
 
 #define FLOW_BUCKET_SLOTS    28u
-#define FLOW_BUCKET_EXPECTED 21u /* keys per bucket in a table filled to its capacity: 75 % */
+#define FLOW_BUCKET_EXPECTED 24u /* keys per bucket in a table filled to its capacity: 86 % */
 #define FLOW_TAG_WORDS       7u
 #define FLOW_TAGS_PER_WORD   4u
 #define FLOW_SLOTS_ALL       ((1u << FLOW_BUCKET_SLOTS) - 1)

@@ -40,12 +40,13 @@ flow_record_read(const struct flow_entry *e, const struct flow_detail *d, struct
 		.bytes = { totals.bytes[0], totals.bytes[1] },
 		.first_ms = flow_load(&d->first_ms, memory_order_relaxed),
 		.last_ms = flow_load(&e->last_seen_ms, memory_order_relaxed),
-		.port = flow_load(&d->port[flow_near_side(flags)], memory_order_relaxed),
+		.port = flow_near_port(e, d),
 		.link = flow_load(&d->link, memory_order_relaxed),
 		.tcp_flags = { flow_load(&d->tcp_flags[0], memory_order_relaxed),
 			       flow_load(&d->tcp_flags[1], memory_order_relaxed) },
 		.state = (uint8_t)flow_word_state(word),
 		.flags = (uint8_t)flags,
 		.end = FLOW_LIVES,
+		.history = flow_load(&d->history, memory_order_relaxed),
 	};
 }

@@ -32,8 +32,10 @@ struct flow_record {
 	uint8_t flags;                 /* enum flow_flag */
 	uint8_t end;                   /* enum flow_end */
 	uint8_t reserved;
+	uint32_t history; /* flow_history_state() */
+	uint32_t reserved2;
 };
-static_assert(sizeof(struct flow_record) == 96, "no holes");
+static_assert(sizeof(struct flow_record) == 104, "no holes");
 
 /* Copies what is known of the flow at e/d; end is FLOW_LIVES. Each number is right at some moment
  * during the call. Reader. */

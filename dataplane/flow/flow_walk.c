@@ -95,6 +95,23 @@ flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_f
 	return deleted;
 }
 
+/* ---- samples ---- */
+
+static_assert(FLOW_SAMPLE_MAX == FLOW_BUCKET_SLOTS, "room for a bucket");
+
+uint32_t
+flow_sample(const struct flow_table *t, uint64_t hash, uint32_t indices[FLOW_SAMPLE_MAX])
+{
+	const uint32_t bucket = flow_home(t, hash);
+	uint32_t n = 0;
+
+	for (uint32_t m = bucket_live(&t->buckets[bucket]); m != 0; m &= m - 1) {
+		indices[n] = bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(m);
+		__builtin_prefetch(&t->entries[indices[n++]]);
+	}
+	return n;
+}
+
 /* ---- dumps ---- */
 
 /* The live slots of the bucket at `cursor`, from there on, at most `slots` of them; sets *next to

@@ -47,10 +47,9 @@ memory_make(struct stages *s, uint32_t capacity)
 	if (error != 0)
 		return error;
 	slots = flow_slots(s->flows);
-	s->lines = aligned_alloc(alignof(struct track_line), slots * sizeof(*s->lines));
 	s->notes = calloc(slots, sizeof(*s->notes));
 	s->due = calloc(slots, sizeof(*s->due));
-	if (s->lines == NULL || s->notes == NULL || s->due == NULL)
+	if (s->notes == NULL || s->due == NULL)
 		return -ENOMEM;
 	return fragment_table_create(&fragments, &s->secret, &s->fragments);
 }
@@ -79,7 +78,6 @@ stages_destroy(struct stages *s)
 {
 	flow_table_destroy(s->flows);
 	fragment_table_destroy(s->fragments);
-	free(s->lines);
 	free(s->notes);
 	free(s->due);
 	free(s);
@@ -89,8 +87,7 @@ uint64_t
 stages_bytes(uint32_t capacity)
 {
 	return flow_table_bytes(capacity) +
-	       (uint64_t)flow_slots_for(capacity) *
-		       (sizeof(struct track_line) + sizeof(struct flow_note) + sizeof(uint32_t));
+	       (uint64_t)flow_slots_for(capacity) * (sizeof(struct flow_note) + sizeof(uint32_t));
 }
 
 uint64_t
@@ -141,8 +138,9 @@ judge_error(const struct stages *s, const struct arrival *a, uint32_t index, str
 	fate->judged = true;
 	fate->verdict = TRACK_INVALID;
 	if (index != FLOW_NONE) {
-		fate->verdict = track_error(flow_entry_at(s->flows, index),
-					    follow_line(s->lines, index), a->packet, a->direction);
+		fate->verdict =
+			track_error(flow_entry_at(s->flows, index), flow_detail_at(s->flows, index),
+				    a->packet, a->direction);
 		fate->flow = s->notes[index].id;
 	}
 	if (index == FLOW_NONE || follow_refuses(&s->options.rules, fate->verdict))
@@ -164,8 +162,8 @@ judge(struct stages *s, const struct arrival *a, uint32_t index, struct fate *fa
 	if (fate->drop != DROP_NONE)
 		return;
 	note = &s->notes[index];
-	(void)follow_packet(&s->options.rules, s->flows, s->lines, index, a->packet, a->frame,
-			    a->direction, stages_now_ms(s), &fate->verdict);
+	(void)follow_packet(&s->options.rules, s->flows, index, a->packet, a->frame, a->direction,
+			    stages_now_ms(s), &fate->verdict);
 	fate->judged = true;
 	fate->flow = note->id;
 	if (fate->verdict != TRACK_INVALID)

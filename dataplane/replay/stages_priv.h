@@ -15,9 +15,8 @@ struct stages {
 	struct stages_options options;
 	struct flow_secret secret;
 	struct flow_table *flows;
-	struct track_line *lines; /* by index of the flow, as the next two */
-	struct flow_note *notes;
-	uint32_t *due; /* those that end at one time */
+	struct flow_note *notes; /* by index of the flow */
+	uint32_t *due;           /* those that end at one time */
 	uint32_t due_count;
 	struct fragment_table *fragments;
 	uint64_t last_id, refused;

@@ -26,14 +26,6 @@ int follow_open(const struct track_rules *rules, struct flow_table *t, const str
 		uint64_t hash, unsigned direction, unsigned flags, uint32_t now_ms, uint32_t *index,
 		bool *created);
 
-/* The line of a flow's tracker. `lines`: those of all flows, by index; NULL: TRACK_OFF since the
- * table was made. */
-static inline struct track_line *
-follow_line(struct track_line *lines, uint32_t index)
-{
-	return lines == NULL ? NULL : &lines[index];
-}
-
 /* When the flow at `index` ends if nothing else comes. */
 void follow_expect(const struct track_rules *rules, struct flow_table *t, uint32_t index,
 		   uint32_t now_ms);
@@ -41,14 +33,13 @@ void follow_expect(const struct track_rules *rules, struct flow_table *t, uint32
 /* Judges and accounts one packet of the flow, no ICMP error, as track_packet(); keeps its TCP flags
  * and the time of the flow's end up to date as well. */
 static inline unsigned
-follow_packet(const struct track_rules *rules, struct flow_table *t, struct track_line *lines,
-	      uint32_t index, const struct packet *p, const uint8_t *frame, unsigned direction,
-	      uint32_t now_ms, enum track_verdict *verdict)
+follow_packet(const struct track_rules *rules, struct flow_table *t, uint32_t index,
+	      const struct packet *p, const uint8_t *frame, unsigned direction, uint32_t now_ms,
+	      enum track_verdict *verdict)
 {
 	struct flow_entry *e = flow_entry_at(t, index);
 	struct flow_detail *d = flow_detail_at(t, index);
-	const unsigned events =
-		track_packet(e, d, follow_line(lines, index), p, frame, direction, now_ms, verdict);
+	const unsigned events = track_packet(e, d, p, frame, direction, now_ms, verdict);
 	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
 	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, p->tcp_flags);
 

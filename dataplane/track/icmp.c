@@ -11,13 +11,13 @@ enum icmp_state { ICMP_NONE, ICMP_REQUESTED, ICMP_REPLIED, ICMP_STATES };
 static const struct tracker_state states[ICMP_STATES] = {
 	[ICMP_NONE] = { "none", TIMER_ICMP },
 	[ICMP_REQUESTED] = { "requested", TIMER_ICMP },
-	[ICMP_REPLIED] = { "replied", TIMER_ICMP },
+	[ICMP_REPLIED] = { "replied", TIMER_ICMP, .confirmed = true },
 };
 
 struct TRACK_LINE icmp_line {
 	uint32_t requested[2]; /* by direction: bit k, a request of kind k was seen */
 };
-static_assert(sizeof(struct icmp_line) <= sizeof(struct track_line), "one line");
+static_assert(sizeof(struct icmp_line) <= sizeof(struct track_line), "it fits");
 
 /* Queries: type of the request, type of the answer. */
 static const struct {

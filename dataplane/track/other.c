@@ -8,7 +8,7 @@ enum other_state { OTHER_NONE, OTHER_UNREPLIED, OTHER_REPLIED, OTHER_STATES };
 static const struct tracker_state states[OTHER_STATES] = {
 	[OTHER_NONE] = { "none", TIMER_OTHER },
 	[OTHER_UNREPLIED] = { "unreplied", TIMER_OTHER },
-	[OTHER_REPLIED] = { "replied", TIMER_OTHER },
+	[OTHER_REPLIED] = { "replied", TIMER_OTHER, .confirmed = true },
 };
 
 static enum track_judgement

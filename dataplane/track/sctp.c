@@ -27,9 +27,9 @@ static const struct tracker_state states[SCTP_STATES] = {
 	[SCTP_NONE] = { "none", TIMER_SCTP_CLOSED },
 	[SCTP_COOKIE_WAIT] = { "cookie_wait", TIMER_SCTP_OPENING },
 	[SCTP_COOKIE_ECHOED] = { "cookie_echoed", TIMER_SCTP_OPENING },
-	[SCTP_ESTABLISHED] = { "established", TIMER_SCTP_ESTABLISHED },
-	[SCTP_SHUTDOWN_SENT] = { "shutdown", TIMER_SCTP_CLOSING },
-	[SCTP_SHUTDOWN_ACKED] = { "shutdown_ack", TIMER_SCTP_CLOSING },
+	[SCTP_ESTABLISHED] = { "established", TIMER_SCTP_ESTABLISHED, .confirmed = true },
+	[SCTP_SHUTDOWN_SENT] = { "shutdown", TIMER_SCTP_CLOSING, .confirmed = true },
+	[SCTP_SHUTDOWN_ACKED] = { "shutdown_ack", TIMER_SCTP_CLOSING, .confirmed = true },
 	[SCTP_CLOSED] = { "closed", TIMER_SCTP_CLOSED, true },
 	[SCTP_HEARTBEAT_SENT] = { "heartbeat_sent", TIMER_SCTP_HEARTBEAT },
 };
@@ -40,7 +40,7 @@ struct TRACK_LINE sctp_line {
 	uint32_t tag[2];
 	uint32_t tag_new[2]; /* of a handshake that is not finished */
 };
-static_assert(sizeof(struct sctp_line) <= sizeof(struct track_line), "one line");
+static_assert(sizeof(struct sctp_line) <= sizeof(struct track_line), "it fits");
 
 /* Chunk types (RFC 9260 3.2) as bits of packet.sctp_chunks. */
 #define CHUNK(type)       (1u << (type))
@@ -209,6 +209,7 @@ const struct tracker tracker_sctp = {
 	.states = states,
 	.states_count = array_length(states),
 	.timer = TIMER_SCTP_ESTABLISHED,
+	.handshake = true,
 	.packet = sctp_packet,
 	.quoted = sctp_quoted,
 };

@@ -33,11 +33,11 @@ static const struct tracker_state states[TCP_STATES] = {
 	[TCP_SYN_SENT] = { "syn_sent", TIMER_TCP_OPENING },
 	[TCP_SIMULTANEOUS] = { "simultaneous", TIMER_TCP_OPENING },
 	[TCP_SYN_RECEIVED] = { "syn_received", TIMER_TCP_SYN_RECEIVED },
-	[TCP_ESTABLISHED] = { "established", TIMER_TCP_ESTABLISHED },
-	[TCP_FIN_WAIT] = { "fin_wait", TIMER_TCP_CLOSING },
-	[TCP_CLOSE_WAIT] = { "close_wait", TIMER_TCP_CLOSE_WAIT },
-	[TCP_LAST_ACK] = { "last_ack", TIMER_TCP_LAST_ACK },
-	[TCP_TIME_WAIT] = { "time_wait", TIMER_TCP_TIME_WAIT, true },
+	[TCP_ESTABLISHED] = { "established", TIMER_TCP_ESTABLISHED, .confirmed = true },
+	[TCP_FIN_WAIT] = { "fin_wait", TIMER_TCP_CLOSING, .confirmed = true },
+	[TCP_CLOSE_WAIT] = { "close_wait", TIMER_TCP_CLOSE_WAIT, .confirmed = true },
+	[TCP_LAST_ACK] = { "last_ack", TIMER_TCP_LAST_ACK, .confirmed = true },
+	[TCP_TIME_WAIT] = { "time_wait", TIMER_TCP_TIME_WAIT, true, true },
 	[TCP_CLOSED] = { "closed", TIMER_TCP_CLOSED, true },
 };
 
@@ -48,29 +48,22 @@ acks_syn(const struct tcp_line *t, const struct tcp_segment *s)
 {
 	const struct tcp_side *to = &t->side[!s->from];
 
-	return s->has_ack && !seq_before(s->ack, to->first) && !seq_after(s->ack, to->end);
-}
-
-static bool
-acked_both(const struct tcp_line *t)
-{
-	return (t->side[0].flags & t->side[1].flags & TCP_SIDE_ACKED) != 0;
+	return s->has_ack && !seq_before(s->ack, to->unacked) && !seq_after(s->ack, to->end);
 }
 
 /* Whether the FIN of `side` was sent, and acknowledged. */
 static bool
 fin_acked(const struct tcp_line *t, unsigned side)
 {
-	return (t->side[!side].flags & TCP_SIDE_ACKED) != 0 &&
-	       !seq_before(t->side[!side].ack_max, t->side[side].end);
+	return tcp_has(t, TCP_ACKED, !side) &&
+	       !seq_before(t->side[side].unacked, t->side[side].end);
 }
 
 /* The state of a flow that was open, by the FINs of both sides (RFC 9293 3.6). */
 static uint8_t
 closing_state(const struct tcp_line *t)
 {
-	const bool fin[2] = { (t->side[0].flags & TCP_SIDE_FIN) != 0,
-			      (t->side[1].flags & TCP_SIDE_FIN) != 0 };
+	const bool fin[2] = { tcp_has(t, TCP_ENDS, 0), tcp_has(t, TCP_ENDS, 1) };
 
 	if (!fin[0] && !fin[1])
 		return TCP_ESTABLISHED;
@@ -82,17 +75,10 @@ closing_state(const struct tcp_line *t)
 /* Notes a SYN that changes nothing. If the other side answers it, then both have lost the flow that
  * we still hold, and we follow them. */
 static enum track_judgement
-knock(struct tcp_line *t, const struct tcp_segment *s, const struct packet *p)
+knock(struct tcp_line *t, uint8_t state, const struct tcp_segment *s)
 {
-	struct tcp_line probe = { 0 };
-
-	if (s->from != 0)
-		return TRACK_IGNORED;
-	tcp_side_open(&probe, s, p);
-	t->knock = (struct tcp_knock){ .end = s->end,
-				       .window = p->tcp_window,
-				       .scale = probe.side[0].scale,
-				       .flags = probe.side[0].flags };
+	if (s->from == 0 && states[state].confirmed)
+		t->knock = s->end;
 	return TRACK_IGNORED;
 }
 
@@ -106,7 +92,7 @@ syn(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const struc
 	case TCP_SYN_SENT:
 		if (s->from != 0) {
 			*state = TCP_SIMULTANEOUS;
-			t->simultaneous = true;
+			tcp_note(t, TCP_BOTH_OPEN, 0);
 		}
 		break;
 	case TCP_SIMULTANEOUS:
@@ -115,32 +101,29 @@ syn(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const struc
 	case TCP_CLOSED:
 		return TRACK_ANEW;
 	default:
-		return knock(t, s, p);
+		return knock(t, *state, s);
 	}
 	/* One that waits for its SYN's answer may begin with another number. */
 	tcp_side_open(t, s, p);
 	return TRACK_BELONGS;
 }
 
-/* Both sides have begun anew: what we knew is void. */
+/* Both sides have begun anew: what we knew is void. Of the SYN nothing but its number was kept. */
 static void
 follow_knock(struct tcp_line *t)
 {
-	const struct tcp_knock k = t->knock;
+	const uint32_t end = t->knock;
 
-	*t = (struct tcp_line){ 0 };
-	t->side[0] = (struct tcp_side){ .end = k.end,
-					.end_max = k.end,
-					.first = k.end,
-					.window_max = k.window == 0 ? 1 : k.window,
-					.scale = k.scale,
-					.flags = k.flags };
+	*t = (struct tcp_line){ .side[0] = { .end = end, .end_max = end, .unacked = end },
+				.window[0] = tcp_window_code(UINT16_MAX),
+				.scales = TCP_SCALE_NONE,
+				.flags = TCP_LIBERAL | TCP_SACK };
 }
 
 static enum track_judgement
 syn_ack(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const struct packet *p)
 {
-	if (s->from == 1 && t->knock.end != 0 && s->ack == t->knock.end) {
+	if (s->from == 1 && states[*state].confirmed && t->knock != 0 && s->ack == t->knock) {
 		follow_knock(t);
 		*state = TCP_SYN_SENT;
 	}
@@ -152,19 +135,19 @@ syn_ack(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const s
 	case TCP_SIMULTANEOUS:
 		break;
 	case TCP_SYN_RECEIVED:
-		if (s->from == 0 && !t->simultaneous)
+		if (s->from == 0 && !tcp_has(t, TCP_BOTH_OPEN, 0))
 			return TRACK_REFUSED;
 		break;
 	case TCP_NONE:
 		return TRACK_REFUSED;
 	default:
-		return s->from == 1 || t->simultaneous ? TRACK_IGNORED : TRACK_REFUSED;
+		return s->from == 1 || tcp_has(t, TCP_BOTH_OPEN, 0) ? TRACK_IGNORED : TRACK_REFUSED;
 	}
 	if (!acks_syn(t, s))
 		return TRACK_REFUSED;
 	tcp_side_open(t, s, p);
 	tcp_window_learn(t, s);
-	*state = acked_both(t) ? TCP_ESTABLISHED : TCP_SYN_RECEIVED;
+	*state = tcp_acked_both(t) ? TCP_ESTABLISHED : TCP_SYN_RECEIVED;
 	return TRACK_BELONGS;
 }
 
@@ -174,34 +157,35 @@ syn_ack(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, const s
 static bool
 reset_exact(const struct tcp_line *t, uint8_t state, const struct tcp_segment *s)
 {
-	const struct tcp_side *from = &t->side[s->from], *to = &t->side[!s->from];
+	const struct tcp_side *from = &t->side[s->from];
+	const bool next = t->window[s->from] != 0 && s->seq == from->end;
 
 	if (state == TCP_SYN_SENT || state == TCP_SIMULTANEOUS)
-		return (from->window_max != 0 && s->seq == from->end) ||
-		       (to->window_max != 0 && acks_syn(t, s));
-	return ((to->flags & TCP_SIDE_ACKED) != 0 && s->seq == to->ack_max) ||
-	       (from->window_max != 0 && s->seq == from->end);
+		return next || (t->window[!s->from] != 0 && acks_syn(t, s));
+	return next || (tcp_has(t, TCP_ACKED, !s->from) && s->seq == from->unacked);
 }
 
 static enum track_judgement
 reset(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s, bool replied)
 {
-	const struct tcp_side *from = &t->side[s->from], *to = &t->side[!s->from];
+	const struct tcp_side *from = &t->side[s->from];
 
 	if (*state == TCP_NONE)
 		return TRACK_REFUSED;
 	if (*state == TCP_CLOSED)
 		return TRACK_BELONGS;
 	if (reset_exact(t, *state, s)) {
+		if (states[*state].confirmed)
+			t->knock = 0;
 		*state = TCP_CLOSED;
 		/* A flow that was only refused leaves nothing behind. */
 		return replied ? TRACK_BELONGS : TRACK_ENDS;
 	}
-	if (from->window_max == 0)
+	if (t->window[s->from] == 0)
 		return TRACK_REFUSED;
-	if ((to->flags & TCP_SIDE_ACKED) != 0 && seq_before(s->seq, to->ack_max))
+	if (tcp_has(t, TCP_ACKED, !s->from) && seq_before(s->seq, from->unacked))
 		return TRACK_REFUSED;
-	if (seq_after(s->seq, from->end_max) && (from->flags & TCP_SIDE_LIBERAL) == 0)
+	if (seq_after(s->seq, from->end_max) && !tcp_has(t, TCP_LIBERAL, 0))
 		return TRACK_REFUSED;
 	return TRACK_IGNORED;
 }
@@ -212,7 +196,7 @@ segment_open(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s)
 {
 	enum track_judgement judgement;
 
-	if (t->side[s->from].window_max == 0)
+	if (t->window[s->from] == 0)
 		tcp_side_pick_up(t, s);
 	/* The last step of the handshake (RFC 9293 3.10.7.4, SYN-RECEIVED STATE). */
 	if (*state == TCP_SYN_RECEIVED && s->from == 0 && !acks_syn(t, s))
@@ -222,8 +206,8 @@ segment_open(struct tcp_line *t, uint8_t *state, const struct tcp_segment *s)
 		return judgement;
 	tcp_window_learn(t, s);
 	if (s->kind == TCP_FIN && s->end == t->side[s->from].end)
-		t->side[s->from].flags |= TCP_SIDE_FIN;
-	if (*state == TCP_CLOSED || (*state == TCP_SYN_RECEIVED && !acked_both(t)))
+		tcp_note(t, TCP_ENDS, s->from);
+	if (*state == TCP_CLOSED || (*state == TCP_SYN_RECEIVED && !tcp_acked_both(t)))
 		return TRACK_BELONGS;
 	*state = closing_state(t);
 	return TRACK_BELONGS;
@@ -259,10 +243,8 @@ tcp_packet(struct track_line *line, uint8_t *state, const struct track_step *ste
 
 	/* A fragment does not tell how long the segment is: from here on the numbers are a guess.
 	 */
-	if ((step->packet->facts & PACKET_FRAGMENT) != 0 && *state != TCP_NONE) {
-		t->side[0].flags |= TCP_SIDE_LIBERAL;
-		t->side[1].flags |= TCP_SIDE_LIBERAL;
-	}
+	if ((step->packet->facts & PACKET_FRAGMENT) != 0 && *state != TCP_NONE)
+		tcp_note(t, TCP_LIBERAL, 0);
 	switch (s.kind) {
 	case TCP_SYN:
 		return syn(t, state, &s, step->packet);
@@ -281,11 +263,12 @@ static bool
 tcp_quoted(const struct track_line *line, uint8_t state, const struct track_step *step)
 {
 	const struct tcp_line *t = (const struct tcp_line *)line;
-	const struct tcp_side *from = &t->side[!step->reply], *to = &t->side[step->reply];
+	const struct tcp_side *from = &t->side[!step->reply];
 	const uint32_t seq = step->packet->tcp_seq;
-	const uint32_t unacked = (to->flags & TCP_SIDE_ACKED) != 0 ? to->ack_max : from->first - 1;
+	/* A SYN that was not acknowledged may be quoted too. */
+	const uint32_t unacked = from->unacked - !tcp_has(t, TCP_ACKED, step->reply);
 
-	return state != TCP_CLOSED && from->window_max != 0 && !seq_before(seq, unacked) &&
+	return state != TCP_CLOSED && t->window[!step->reply] != 0 && !seq_before(seq, unacked) &&
 	       !seq_after(seq, from->end);
 }
 
@@ -294,6 +277,7 @@ const struct tracker tracker_tcp = {
 	.states = states,
 	.states_count = array_length(states),
 	.timer = TIMER_TCP_ESTABLISHED,
+	.handshake = true,
 	.packet = tcp_packet,
 	.quoted = tcp_quoted,
 };

@@ -3,10 +3,13 @@
  *
  * The four bounds of G. van Rooij, "Real Stateful TCP Packet Filtering in IP Filter" (2000): one
  * who watches a path knows of each side the highest number sent and the highest number that the
- * other side's windows allowed. For a segment from S to R: 1  seq  <= S.end_max no further than R's
- * largest window 2  end  >= S.end - R.window_max          no older than what R may still wait for
- *   3  ack  <= R.end                         acknowledges only what R sent
- *   4  ack  >= R.end - max(S.window_max, ACK_BACK_MIN)
+ * other side's windows allowed. For a segment from S to R:
+ *
+ *   1  seq  <= S.end_max               no further than R's windows allowed
+ *   2  end  >= S.end - R.window        no older than what R may still wait for
+ *   3  ack  <= R.end                   acknowledges only what R sent
+ *   4  ack  >= R.end - max(S.window, ACK_BACK_MIN)
+ *
  * What breaks 1 or 3 nobody can have sent in good faith. What breaks 2 or 4 is old: it may be a
  * copy or have been overtaken, and its receiver answers it with an ACK (RFC 9293 3.10.7.4). */
 #include "common/base/bytes.h"
@@ -30,8 +33,9 @@ kind_of(uint8_t flags)
 static unsigned
 scale_of(const struct tcp_line *t, unsigned side)
 {
-	return (t->side[0].flags & t->side[1].flags & TCP_SIDE_SCALE) != 0 ? t->side[side].scale
-									   : 0;
+	const unsigned scale[2] = { t->scales % 16u, t->scales / 16u };
+
+	return scale[0] == TCP_SCALE_NONE || scale[1] == TCP_SCALE_NONE ? 0 : scale[side];
 }
 
 /* The highest right edge of the SACK blocks, or the acknowledgement where that is higher. */
@@ -75,61 +79,69 @@ tcp_segment_read(const struct tcp_line *t, const struct track_step *step)
 	/* Without an acknowledgement it is as if all was acknowledged. */
 	s.ack = s.has_ack ? p->tcp_ack : t->side[!s.from].end;
 	s.sack = s.ack;
-	if (s.has_ack && (t->side[!s.from].flags & TCP_SIDE_SACK) != 0 &&
-	    has_option(p, TCP_HAS_SACK))
+	if (s.has_ack && tcp_has(t, TCP_SACK, !s.from) && has_option(p, TCP_HAS_SACK))
 		s.sack = sack_edge(step, s.ack);
 	return s;
+}
+
+static void
+scale_set(struct tcp_line *t, unsigned side, unsigned scale)
+{
+	const unsigned shift = side * TCP_SCALE_BITS;
+
+	t->scales = (uint8_t)((t->scales & ~(TCP_SCALE_NONE << shift)) | scale << shift);
+}
+
+/* Begins to know a side: one that offered no window at all is known as well. */
+static void
+side_begin(struct tcp_line *t, unsigned side, uint32_t window)
+{
+	t->window[side] = tcp_window_code(window == 0 ? 1 : window);
+	t->flags &= (uint8_t) ~((TCP_SACK | TCP_ACKED | TCP_ENDS) << side);
+	scale_set(t, side, TCP_SCALE_NONE);
 }
 
 void
 tcp_side_open(struct tcp_line *t, const struct tcp_segment *s, const struct packet *p)
 {
-	struct tcp_side *side = &t->side[s->from];
-
-	*side = (struct tcp_side){
-		.end = s->end,
-		.end_max = s->end,
-		.first = s->seq + 1,
-		.window_max = s->window == 0 ? 1 : s->window,
-	};
-	if (has_option(p, TCP_HAS_SCALE)) {
-		side->flags |= TCP_SIDE_SCALE;
-		side->scale = p->more.tcp.scale;
-	}
+	t->side[s->from] =
+		(struct tcp_side){ .end = s->end, .end_max = s->end, .unacked = s->seq + 1 };
+	side_begin(t, s->from, s->window);
+	if (has_option(p, TCP_HAS_SCALE))
+		scale_set(t, s->from, p->more.tcp.scale);
 	if (has_option(p, TCP_HAS_SACK_PERMITTED))
-		side->flags |= TCP_SIDE_SACK;
+		tcp_note(t, TCP_SACK, s->from);
 }
 
 void
 tcp_side_pick_up(struct tcp_line *t, const struct tcp_segment *s)
 {
-	t->side[s->from] = (struct tcp_side){
-		.end = s->end,
-		.end_max = s->end + s->window,
-		.first = s->seq,
-		.window_max = s->window == 0 ? 1 : s->window,
-		.flags = TCP_SIDE_LIBERAL | TCP_SIDE_SACK,
-	};
+	const uint32_t unacked =
+		tcp_has(t, TCP_ACKED, !s->from) ? t->side[s->from].unacked : s->seq;
+
+	t->side[s->from] = (struct tcp_side){ .end = s->end,
+					      .end_max = s->end + s->window,
+					      .unacked = unacked };
+	side_begin(t, s->from, s->window);
 	/* What it acknowledges, the other side has sent. */
-	if (t->side[!s->from].window_max == 0)
-		t->side[!s->from] = (struct tcp_side){ .end = s->sack,
-						       .end_max = s->sack,
-						       .first = s->ack,
-						       .flags = TCP_SIDE_LIBERAL | TCP_SIDE_SACK };
+	if (t->window[!s->from] == 0)
+		t->side[!s->from] =
+			(struct tcp_side){ .end = s->sack, .end_max = s->sack, .unacked = s->ack };
+	t->flags |= TCP_LIBERAL | TCP_SACK | TCP_SACK << 1;
 }
 
 enum track_judgement
 tcp_window_judge(const struct tcp_line *t, const struct tcp_segment *s)
 {
 	const struct tcp_side *from = &t->side[s->from], *to = &t->side[!s->from];
-	const uint32_t back = from->window_max > ACK_BACK_MIN ? from->window_max : ACK_BACK_MIN;
-	/* Where a scale was not seen the windows are not known either. */
-	const enum track_judgement beyond =
-		(from->flags & TCP_SIDE_LIBERAL) != 0 ? TRACK_IGNORED : TRACK_REFUSED;
+	const uint32_t from_window = tcp_window_value(t->window[s->from]);
+	const uint32_t to_window = tcp_window_value(t->window[!s->from]);
+	const uint32_t back = from_window > ACK_BACK_MIN ? from_window : ACK_BACK_MIN;
 
+	/* Where a scale was not seen the windows are not known either. */
 	if (seq_after(s->seq, from->end_max) || seq_after(s->sack, to->end))
-		return beyond;
-	if ((to->window_max != 0 && seq_before(s->end, from->end - to->window_max)) ||
+		return tcp_has(t, TCP_LIBERAL, 0) ? TRACK_IGNORED : TRACK_REFUSED;
+	if ((to_window != 0 && seq_before(s->end, from->end - to_window)) ||
 	    seq_before(s->sack, to->end - back))
 		return TRACK_IGNORED;
 	return TRACK_BELONGS;
@@ -139,20 +151,20 @@ void
 tcp_window_learn(struct tcp_line *t, const struct tcp_segment *s)
 {
 	struct tcp_side *from = &t->side[s->from], *to = &t->side[!s->from];
+	const uint32_t to_window = tcp_window_value(t->window[!s->from]);
 	/* A window counts from `ack`, what SACK acknowledges lies inside of it. */
 	const uint32_t window = s->window + (s->sack - s->ack);
 
-	if (from->window_max < window)
-		from->window_max = window;
+	if (tcp_window_value(t->window[s->from]) < window)
+		t->window[s->from] = tcp_window_code(window);
 	/* More than the window was sent: the window must have been larger than it seemed. */
-	if (to->window_max != 0 && seq_after(s->end, from->end_max))
-		to->window_max += s->end - from->end_max;
+	if (to_window != 0 && seq_after(s->end, from->end_max))
+		t->window[!s->from] = tcp_window_code(to_window + (s->end - from->end_max));
 	if (seq_after(s->end, from->end))
 		from->end = s->end;
-	if (s->has_ack &&
-	    ((from->flags & TCP_SIDE_ACKED) == 0 || seq_after(s->ack, from->ack_max))) {
-		from->ack_max = s->ack;
-		from->flags |= TCP_SIDE_ACKED;
+	if (s->has_ack && (!tcp_has(t, TCP_ACKED, s->from) || seq_after(s->ack, to->unacked))) {
+		to->unacked = s->ack;
+		tcp_note(t, TCP_ACKED, s->from);
 	}
 	/* A closed window may be probed by one byte (RFC 9293 3.8.6.1). */
 	if (!seq_before(s->sack + s->window, to->end_max))

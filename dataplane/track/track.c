@@ -2,6 +2,7 @@
 /* track.c: which tracker judges a packet, and what its judgement means for the flow. */
 #include "dataplane/track/track.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "common/base/check.h"
@@ -47,6 +48,14 @@ track_closed(uint8_t proto, unsigned state)
 	return state < t->states_count && t->states[state].closed;
 }
 
+bool
+track_confirmed(uint8_t proto, unsigned state)
+{
+	const struct tracker *t = tracker_of(proto);
+
+	return state >= t->states_count || t->states[state].confirmed;
+}
+
 uint32_t
 track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state)
 {
@@ -59,7 +68,7 @@ static enum track_judgement
 ask(const struct tracker *t, struct track_flow *f, struct track_step *step, unsigned direction)
 {
 	if (f->state == 0) {
-		memset(f->line, 0, sizeof(*f->line));
+		memset(f->line, 0, offsetof(struct track_line, later));
 		f->origin = (uint8_t)direction;
 		f->replied = false;
 	}
@@ -98,6 +107,8 @@ track_judge(struct track_flow *f, const struct packet *p, const uint8_t *frame, 
 		return judge_error(t, f, &step);
 	judgement = ask(t, f, &step, direction);
 	if (judgement == TRACK_ANEW) {
+		if (t->states[f->state].confirmed)
+			f->line->later = 0;
 		f->state = 0;
 		judgement = ask(t, f, &step, direction);
 	}
@@ -109,14 +120,17 @@ track_judge(struct track_flow *f, const struct packet *p, const uint8_t *frame, 
 	return f->replied ? TRACK_ESTABLISHED : TRACK_NEW;
 }
 
+static_assert(sizeof(struct track_line) == sizeof(((struct flow_detail *)NULL)->track),
+	      "the detail has room for the line");
+
 /* The flow as its entry's word has it. */
 static struct track_flow
-flow_of(uint64_t word, struct track_line *line)
+flow_of(uint64_t word, struct flow_detail *d)
 {
 	const unsigned flags = flow_word_flags(word);
 
 	return (struct track_flow){
-		.line = line,
+		.line = (struct track_line *)d->track,
 		.mode = (uint8_t)(flags / FLOW_MODE_0 % 4),
 		.state = (uint8_t)flow_word_state(word),
 		.origin = (flags & FLOW_ORIG_IS_1) != 0,
@@ -138,15 +152,14 @@ flags_with(unsigned flags, const struct track_flow *f)
 }
 
 unsigned
-track_packet(struct flow_entry *e, struct flow_detail *d, struct track_line *line,
-	     const struct packet *p, const uint8_t *frame, unsigned direction, uint32_t now_ms,
-	     enum track_verdict *verdict)
+track_packet(struct flow_entry *e, struct flow_detail *d, const struct packet *p,
+	     const uint8_t *frame, unsigned direction, uint32_t now_ms, enum track_verdict *verdict)
 {
 	const uint64_t word = flow_entry_word(e);
 	/* Relaxed: a number of its own, as those of the word are. */
 	const uint32_t pause_ms =
 		now_ms - atomic_load_explicit(&e->last_seen_ms, memory_order_relaxed);
-	struct track_flow f = flow_of(word, line);
+	struct track_flow f = flow_of(word, d);
 	const uint8_t before = f.state;
 	bool refresh, reply;
 
@@ -160,14 +173,16 @@ track_packet(struct flow_entry *e, struct flow_detail *d, struct track_line *lin
 		atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
 	refresh |= flow_count_add(e, d, word, reply, p->l3_bytes, f.state,
 				  flags_with(flow_word_flags(word), &f));
+	if (f.state != before && f.state != 0)
+		flow_history_add(d, f.state);
 	return (f.state != before ? TRACK_STATE : 0) | (refresh ? TRACK_REFRESH : 0);
 }
 
 enum track_verdict
-track_error(const struct flow_entry *e, struct track_line *line, const struct packet *p,
+track_error(const struct flow_entry *e, struct flow_detail *d, const struct packet *p,
 	    unsigned direction)
 {
-	struct track_flow f = flow_of(flow_entry_word(e), line);
+	struct track_flow f = flow_of(flow_entry_word(e), d);
 
 	return track_judge(&f, p, NULL, direction, 0);
 }

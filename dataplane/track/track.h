@@ -79,15 +79,18 @@ enum track_event {
 /* Judges one packet (no ICMP error) of the flow at e/d and accounts it: last seen, packets, bytes,
  * flags, state. What is invalid is counted but does not prolong the flow. Returns a set of enum
  * track_event, and the verdict in *verdict. Worker. */
-unsigned track_packet(struct flow_entry *e, struct flow_detail *d, struct track_line *line,
-		      const struct packet *p, const uint8_t *frame, unsigned direction,
-		      uint32_t now_ms, enum track_verdict *verdict);
+unsigned track_packet(struct flow_entry *e, struct flow_detail *d, const struct packet *p,
+		      const uint8_t *frame, unsigned direction, uint32_t now_ms,
+		      enum track_verdict *verdict);
 
 /* Whether a flow of `proto` in `state` was closed by its protocol and waits only for what comes
  * late. Pure. */
 bool track_closed(uint8_t proto, unsigned state);
 
+/* Whether a flow of `proto` in `state` is confirmed (tracker.h); one without tracking is. Pure. */
+bool track_confirmed(uint8_t proto, unsigned state);
+
 /* Whether the ICMP error `p` quotes what may be in flight in the flow at e: TRACK_RELATED or
  * TRACK_INVALID; TRACK_UNTRACKED with mode off. Worker. */
-enum track_verdict track_error(const struct flow_entry *e, struct track_line *line,
+enum track_verdict track_error(const struct flow_entry *e, struct flow_detail *d,
 			       const struct packet *p, unsigned direction);

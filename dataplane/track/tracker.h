@@ -7,7 +7,6 @@
 #pragma once
 
 #include <assert.h>
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,12 +14,15 @@
 #include "common/base/timers.h"
 #include "dataplane/parse/parse.h"
 
-/* What a tracker remembers of one flow besides its state. All zero when the flow begins. Its worker
- * alone reads and writes it. */
+/* What a tracker remembers of one flow besides its state; it lies in the flow's detail. All zero
+ * when the flow begins. Its worker alone reads and writes it. */
+#define TRACK_LINE_BYTES 32u
 struct track_line {
-	alignas(CACHE_LINE) uint32_t words[CACHE_LINE / sizeof(uint32_t)];
+	uint32_t words[TRACK_LINE_BYTES / sizeof(uint32_t) - 1];
+	/* The tracker's while the flow is confirmed, and 0 when it becomes so; a tracker that says
+	 * it no longer is leaves 0 there. Else its worker's. */
+	uint32_t later;
 };
-static_assert(sizeof(struct track_line) == CACHE_LINE, "one line");
 /* Goes behind the type by which a tracker looks at the line: `struct TRACK_LINE name { ... };` */
 #define TRACK_LINE __attribute__((may_alias))
 
@@ -52,13 +54,17 @@ struct tracker_state {
 	const char *name;
 	uint8_t timer; /* enum timer: how long a flow may idle in it */
 	bool closed;   /* the protocol ended the flow: it waits only for what comes late */
+	/* Both sides have shown that they want the flow, or its protocol has no way to; what is
+	 * neither closed nor confirmed is half-open. */
+	bool confirmed;
 };
 
 struct tracker {
 	const char *name;
 	const struct tracker_state *states; /* states[0] is that of a flow without packets */
 	uint8_t states_count;
-	uint8_t timer; /* enum timer, of flows that are not tracked */
+	uint8_t timer;  /* enum timer, of flows that are not tracked */
+	bool handshake; /* its flows are confirmed by a handshake, or never used */
 	/* Judges one packet. May change *state and *line only with TRACK_BELONGS or TRACK_ENDS,
 	 * except for notes in the line that judge later packets. */
 	enum track_judgement (*packet)(struct track_line *line, uint8_t *state,

@@ -11,7 +11,6 @@
 #include <sys/random.h>
 
 #include "common/base/clock.h"
-#include "dataplane/flow/flow_memory.h"
 #include "dataplane/worker/worker.h"
 
 static int
@@ -125,36 +124,13 @@ dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
 	return rules_swap(dp, rules);
 }
 
-/* The trackers' lines of all flows. */
-static int
-tracks_create(struct worker *w, int numa_node)
-{
-	const uint64_t bytes = flow_slots(w->flows) * sizeof(*w->tracks);
-	void *memory;
-	int error;
-
-	if (w->dp->options.tracking == TRACK_OFF)
-		return 0;
-	error = flow_memory_map(bytes, numa_node, &memory);
-	if (error != 0) {
-		fprintf(stderr,
-			"berthd: no memory to track %u flows (%" PRIu64
-			" MiB per worker): %s; lower flows.capacity\n",
-			w->dp->options.flows_capacity, bytes >> 20, strerror(-error));
-		return error;
-	}
-	w->tracks = memory;
-	return 0;
-}
-
 static void
 worker_destroy(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	if (w->tracks != NULL)
-		flow_memory_unmap(w->tracks, flow_slots(w->flows) * sizeof(*w->tracks));
 	flow_table_destroy(w->flows);
+	half_open_destroy(w->half_open);
 	fragment_table_destroy(w->fragments);
 	rte_free(w);
 }
@@ -170,6 +146,33 @@ make_fragments(struct worker *w)
 			"berthd: no memory for %u datagrams in fragments (%" PRIu64
 			" KiB per worker): %s; lower fragments.datagrams\n",
 			o->datagrams, fragment_table_bytes(o) >> 10, strerror(-error));
+	return error;
+}
+
+static int
+make_flows(struct worker *w, int numa_node)
+{
+	const struct dataplane_options *o = &w->dp->options;
+	const struct flow_table_options table = { .capacity = o->flows_capacity,
+						  .worker = w->id,
+						  .numa_node = numa_node,
+						  .secret = w->dp->secret };
+	const struct half_open_options half_open = { .places = o->half_open_flows,
+						     .prefix_bits_ipv4 = o->half_open_prefix_ipv4,
+						     .prefix_bits_ipv6 = o->half_open_prefix_ipv6,
+						     .numa_node = numa_node,
+						     .secret = w->dp->secret };
+	int error = flow_table_create(&table, &w->flows);
+
+	if (error == 0 && o->half_open_flows > 0)
+		error = half_open_create(&half_open, &w->half_open);
+	if (error != 0)
+		fprintf(stderr,
+			"berthd: no memory for a flow table of %u entries (%" PRIu64
+			" MiB per worker): %s; lower flows.capacity\n",
+			table.capacity,
+			dataplane_flow_bytes(o->flows_capacity, o->half_open_flows) >> 20,
+			strerror(-error));
 	return error;
 }
 
@@ -190,25 +193,13 @@ make_worker(struct dataplane *dp, uint16_t id)
 	w->id = id;
 	w->rules = atomic_load_explicit(&dp->rules, memory_order_relaxed);
 	w->steer.counters = &w->counters;
+	far_ends_init(&w->far_ends, dp->secret.key[0]);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
 
-	const struct flow_table_options table = { .capacity = dp->options.flows_capacity,
-						  .worker = id,
-						  .numa_node = socket,
-						  .secret = dp->secret };
-	const int error = flow_table_create(&table, &w->flows);
+	const int error = make_flows(w, socket);
 
-	if (error != 0)
-		fprintf(stderr,
-			"berthd: no memory for a flow table of %u entries (%" PRIu64
-			" MiB per worker): %s; lower flows.capacity\n",
-			table.capacity, flow_table_bytes(table.capacity) >> 20, strerror(-error));
-	if (error != 0)
-		return error;
-	const int untracked = tracks_create(w, socket);
-
-	return untracked != 0 ? untracked : make_fragments(w);
+	return error != 0 ? error : make_fragments(w);
 }
 
 /* Gives each worker its queues: queue w of each nic, as far as there are so many. */

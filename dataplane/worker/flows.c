@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* flows.c: what flow, bind and track do to one packet. */
+#include "common/base/bytes.h"
 #include "common/base/identity.h"
 #include "dataplane/worker/worker.h"
 
@@ -21,54 +22,123 @@ count_flow(struct worker *w, port_ref ref, int64_t n)
 		count_word(&b->flows, (uint64_t)n);
 }
 
-static port_ref
-detail_port(const struct flow_detail *d, unsigned side)
+/* ---- both ends of a flow: the near one in its entry, the far one by its name ---- */
+
+/* Names that only ports may take: addresses, which anyone can make up, leave them free. */
+#define FAR_SPARE (FAR_ENDS / 2)
+
+/* An Ethernet address has no bits there; a port's generation is not 0. */
+#define FAR_PORT_SHIFT 48u
+
+static uint64_t
+far_of_port(const struct bind_result *to)
 {
-	return atomic_load_explicit(&d->port[side], memory_order_relaxed);
+	return to->port == PORT_REF_NONE ? 0 : (uint64_t)to->port << 32 | to->id;
 }
 
-/* Gives endpoint `side` of a flow to a port (or to none), under the bindings of now. */
-static void
-set_port(struct worker *w, struct flow_detail *d, unsigned side, const struct bind_result *to)
+static uint64_t
+far_of_mac(const uint8_t mac[6])
 {
-	count_flow(w, detail_port(d, side), -1);
+	return (uint64_t)be16_load(mac) << 32 | be32_load(mac + 2);
+}
+
+static struct bind_result
+far_port(const struct worker *w, const struct flow_detail *d)
+{
+	const uint64_t value = far_ends_value(&w->far_ends, d->far);
+
+	if (value >> FAR_PORT_SHIFT == 0)
+		return (struct bind_result){ .id = 0, .port = PORT_REF_NONE };
+	return (struct bind_result){ .id = (uint32_t)value, .port = (port_ref)(value >> 32) };
+}
+
+/* False: there was no room, and the flow has no far end now. */
+static bool
+far_set(struct worker *w, struct flow_detail *d, uint64_t value, uint16_t spare)
+{
+	if (far_ends_value(&w->far_ends, d->far) == value)
+		return true;
+	count_flow(w, far_port(w, d).port, -1);
+	far_ends_leave(&w->far_ends, d->far);
+	d->far = value == 0 ? FAR_NONE : far_ends_take(&w->far_ends, value, spare);
+	count_flow(w, far_port(w, d).port, 1);
+	return value == 0 || d->far != FAR_NONE;
+}
+
+bool
+flows_way_back(const struct worker *w, uint32_t index, uint16_t *link, uint8_t mac[6])
+{
+	const struct flow_detail *d = flow_detail_at(w->flows, index);
+	const uint64_t value = far_ends_value(&w->far_ends, d->far);
+
+	*link = atomic_load_explicit(&d->link, memory_order_relaxed);
+	if (*link == LINK_NONE || *link == LINK_ENCLOSED || value == 0 ||
+	    value >> FAR_PORT_SHIFT != 0)
+		return false;
+	be16_store(mac, (uint16_t)(value >> 32));
+	be32_store(mac + 2, (uint32_t)value);
+	return true;
+}
+
+/* Who has endpoint `side`. */
+static struct bind_result
+end_of(const struct worker *w, const struct flow_entry *e, const struct flow_detail *d,
+       unsigned side)
+{
+	if (flow_near_side(flow_entry_flags(e)) != side)
+		return far_port(w, d);
+	return (struct bind_result){ .id = atomic_load_explicit(&e->binding, memory_order_relaxed),
+				     .port = flow_near_port(e, d) };
+}
+
+/* Gives endpoint `side` of a flow to a port (or to none), under the bindings of now. False: there
+ * was no room for it; nobody has it. */
+static bool
+set_port(struct worker *w, struct flow_entry *e, struct flow_detail *d, unsigned side,
+	 const struct bind_result *to)
+{
+	if (flow_near_side(flow_entry_flags(e)) != side)
+		return far_set(w, d, far_of_port(to), 0);
+	count_flow(w, flow_near_port(e, d), -1);
 	count_flow(w, to->port, 1);
-	atomic_store_explicit(&d->port[side], to->port, memory_order_relaxed);
-	atomic_store_explicit(&d->binding[side], to->id, memory_order_relaxed);
+	flow_near_port_set(e, d, to->port);
+	atomic_store_explicit(&e->binding, to->id, memory_order_relaxed);
+	return true;
 }
 
 /* Whether what was decided under `epoch` holds: sockets close at any time, ports die and bindings
  * go with a publication. */
 static bool
-holds(const struct worker *w, uint32_t epoch, uint32_t id, port_ref port)
+holds(const struct worker *w, uint32_t epoch, const struct bind_result *had)
 {
-	if (connect_is(id) && !connect_live(w->dp->connections, id))
+	if (connect_is(had->id) && !connect_live(w->dp->connections, had->id))
 		return false;
 	if (epoch == w->snapshot->epoch)
 		return true;
-	return flows_port(w, port) != NULL &&
-	       (connect_is(id) || bind_alive(w->snapshot->bindings, id, port));
+	return flows_port(w, had->port) != NULL &&
+	       (connect_is(had->id) || bind_alive(w->snapshot->bindings, had->id, had->port));
 }
 
 /* Forgets ports that died or lost their binding or socket since the flow was decided. A live owner
  * keeps its flows whatever else was bound meanwhile (T7). */
 static void
-revalidate(struct worker *w, const struct flow_entry *e, struct flow_detail *d)
+revalidate(struct worker *w, struct flow_entry *e, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
 	const uint32_t epoch = atomic_load_explicit(&e->epoch, memory_order_relaxed);
 
 	for (unsigned side = 0; side < 2; side++) {
-		const port_ref port = detail_port(d, side);
-		const uint32_t id = atomic_load_explicit(&d->binding[side], memory_order_relaxed);
+		const struct bind_result had = end_of(w, e, d, side);
 
-		if (port != PORT_REF_NONE && !holds(w, epoch, id, port))
-			set_port(w, d, side, &nobody);
+		if (had.port != PORT_REF_NONE && !holds(w, epoch, &had))
+			(void)set_port(w, e, d, side, &nobody);
 	}
 }
 
-/* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then the
- * detail is to be asked. A port that died has brought other bindings, and so another epoch; a
+/* ---- who receives, and who may send ---- */
+
+/* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then
+ * end_of() is to be asked. A port that died has brought other bindings, and so another epoch; a
  * socket that was closed has not, and is asked about each time. */
 static port_ref
 entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
@@ -79,25 +149,18 @@ entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
 	    flow_near_side(flow_entry_flags(e)) != side)
 		return PORT_REF_NONE;
 	id = atomic_load_explicit(&e->binding, memory_order_relaxed);
-	if (connect_is(id) && !connect_live(w->dp->connections, id))
+	/* 0: nobody has it any more. */
+	if (id == 0 || (connect_is(id) && !connect_live(w->dp->connections, id)))
 		return PORT_REF_NONE;
 	return w->snapshot->ports[flow_entry_port(e)]->ref;
 }
 
-/* Copies what the detail, which is up to date, says of the near side to the entry's line. */
+/* Says that the near side, if it has a port, is right under the bindings of now. */
 static void
-entry_remember(const struct worker *w, struct flow_entry *e, const struct flow_detail *d)
+entry_confirm(const struct worker *w, struct flow_entry *e, const struct flow_detail *d)
 {
-	const unsigned side = flow_near_side(flow_entry_flags(e));
-	const port_ref port = detail_port(d, side);
-
-	if (port == PORT_REF_NONE)
-		return;
-	flow_entry_port_set(e, port_ref_id(port));
-	atomic_store_explicit(&e->binding,
-			      atomic_load_explicit(&d->binding[side], memory_order_relaxed),
-			      memory_order_relaxed);
-	flow_entry_show(e, w->snapshot->epoch);
+	if (flow_near_port(e, d) != PORT_REF_NONE)
+		flow_entry_show(e, w->snapshot->epoch);
 }
 
 uint32_t
@@ -107,8 +170,7 @@ flows_binding(const struct worker *w, uint32_t index, unsigned side)
 
 	if (entry_port(w, e, side) != PORT_REF_NONE)
 		return atomic_load_explicit(&e->binding, memory_order_relaxed);
-	return atomic_load_explicit(&flow_detail_at(w->flows, index)->binding[side],
-				    memory_order_relaxed);
+	return end_of(w, e, flow_detail_at(w->flows, index), side).id;
 }
 
 static bool
@@ -164,16 +226,17 @@ decide(struct worker *w, uint32_t index, unsigned side, const struct packet *pac
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 
 	revalidate(w, e, d);
-	if (detail_port(d, side) == PORT_REF_NONE) {
+	if (end_of(w, e, d, side).port == PORT_REF_NONE) {
 		struct bind_result to;
 		const enum drop_reason reason = bind_packet(w, packet, hash, &to);
 
 		if (reason != DROP_NONE)
 			return reason;
-		set_port(w, d, side, &to);
+		if (!set_port(w, e, d, side, &to))
+			return DROP_FLOW_TABLE_FULL;
 	}
-	entry_remember(w, e, d);
-	*port = detail_port(d, side);
+	entry_confirm(w, e, d);
+	*port = end_of(w, e, d, side).port;
 	return DROP_NONE;
 }
 
@@ -192,16 +255,26 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 {
 	bool created;
 
+	if (budget_is_tight(w, key->proto)) {
+		*index = flow_lookup(w->flows, key, hash);
+		if (*index != FLOW_NONE)
+			return DROP_NONE;
+		if (!budget_make_room(w, key, direction, hash))
+			return DROP_FLOW_TABLE_FULL;
+	}
 	if (follow_open(w->rules, w->flows, key, hash, direction, flags, w->now_ms, index,
 			&created) != 0)
 		return DROP_FLOW_TABLE_FULL;
 	if (!created)
 		return DROP_NONE;
 
+	struct flow_entry *e = flow_entry_at(w->flows, *index);
 	struct flow_detail *d = flow_detail_at(w->flows, *index);
 
-	set_port(w, d, side, to);
-	entry_remember(w, flow_entry_at(w->flows, *index), d);
+	(void)set_port(w, e, d, side, to); /* it is the near one, which has room */
+	entry_confirm(w, e, d);
+	if (w->rules->mode != TRACK_OFF)
+		budget_list(w, *index);
 	count(&w->counters, COUNTER_flows_created, 1);
 	return DROP_NONE;
 }
@@ -278,8 +351,8 @@ sender(struct worker *w, uint32_t index, unsigned side)
 		return port;
 	d = flow_detail_at(w->flows, index);
 	revalidate(w, e, d);
-	entry_remember(w, e, d);
-	return detail_port(d, side);
+	entry_confirm(w, e, d);
+	return end_of(w, e, d, side).port;
 }
 
 /* The connected socket or binding of the application from which it may send the packet. */
@@ -312,10 +385,12 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 		return DROP_TX_NOT_OWNER;
 	*port = from.port;
 	if (*index != FLOW_NONE) {
+		struct flow_entry *e = flow_entry_at(w->flows, *index);
 		struct flow_detail *d = flow_detail_at(w->flows, *index);
 
-		set_port(w, d, direction, &from);
-		entry_remember(w, flow_entry_at(w->flows, *index), d);
+		if (!set_port(w, e, d, direction, &from))
+			return DROP_FLOW_TABLE_FULL;
+		entry_confirm(w, e, d);
 		return DROP_NONE;
 	}
 
@@ -342,25 +417,38 @@ enforce(struct worker *w, enum track_verdict verdict, enum drop_reason reason)
 	return DROP_NONE;
 }
 
+/* An end that is here needs no way back. */
+static void
+learn_way_back(struct worker *w, const struct flow_entry *e, struct flow_detail *d, uint16_t link,
+	       const uint8_t *mac)
+{
+	if ((flow_entry_flags(e) & FLOW_LOCAL) != 0)
+		return;
+	(void)far_set(w, d, far_of_mac(mac), FAR_SPARE);
+	atomic_store_explicit(&d->link, link, memory_order_relaxed);
+}
+
 enum drop_reason
 flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
 	      unsigned direction, uint16_t link, const uint8_t *mac)
 {
+	const struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 	enum track_verdict verdict;
-	const bool first = w->reporting && !report_accounted(flow_entry_at(w->flows, index), d);
-	const unsigned events = follow_packet(w->rules, w->flows, w->tracks, index, packet, frame,
-					      direction, w->now_ms, &verdict);
+	const bool first = w->reporting && !report_accounted(e, d);
+	const unsigned before = flow_word_state(flow_entry_word(e));
+	const unsigned events = follow_packet(w->rules, w->flows, index, packet, frame, direction,
+					      w->now_ms, &verdict);
 
+	if ((events & TRACK_STATE) != 0)
+		budget_follow(w, index, before);
 	if (first)
 		report_flow(w, index, FLOW_EVENT_NEW, FLOW_LIVES);
 	else if (w->reporting && (events & TRACK_STATE) != 0)
 		report_flow(w, index, FLOW_EVENT_UPDATE, FLOW_LIVES);
 	/* The way back is learnt anew now and then: it lies on the other line. */
-	if ((events & TRACK_REFRESH) != 0 && mac != NULL && verdict != TRACK_INVALID) {
-		memcpy(d->peer_mac, mac, sizeof(d->peer_mac));
-		atomic_store_explicit(&d->link, link, memory_order_relaxed);
-	}
+	if ((events & TRACK_REFRESH) != 0 && mac != NULL && verdict != TRACK_INVALID)
+		learn_way_back(w, e, d, link, mac);
 	return enforce(w, verdict, DROP_TRACK_INVALID);
 }
 
@@ -368,21 +456,22 @@ enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction)
 {
 	return enforce(w,
-		       track_error(flow_entry_at(w->flows, index), follow_line(w->tracks, index),
+		       track_error(flow_entry_at(w->flows, index), flow_detail_at(w->flows, index),
 				   packet, direction),
 		       DROP_ICMP_UNRELATED);
 }
 
-/* Takes a flow that ends out of its ports' numbers, and tells it. */
-static void
-flow_ends(struct worker *w, uint32_t index)
+void
+flows_end(struct worker *w, uint32_t index, enum flow_end why)
 {
-	const struct flow_detail *d = flow_detail_at(w->flows, index);
+	const struct flow_entry *e = flow_entry_at(w->flows, index);
+	struct flow_detail *d = flow_detail_at(w->flows, index);
 
-	if (w->reporting && report_accounted(flow_entry_at(w->flows, index), d))
-		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
-	count_flow(w, detail_port(d, 0), -1);
-	count_flow(w, detail_port(d, 1), -1);
+	if (w->reporting && report_accounted(e, d))
+		report_flow(w, index, FLOW_EVENT_DESTROY, why);
+	budget_forget(w, index);
+	count_flow(w, flow_near_port(e, d), -1);
+	(void)far_set(w, d, 0, 0);
 	count(&w->counters, COUNTER_flows_ended, 1);
 }
 
@@ -390,10 +479,12 @@ uint32_t
 flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker)
 {
 	struct worker *w = worker;
-	const uint32_t wait_ms = follow_wait_ms(w->rules, t, index, idle_ms);
+	const struct flow_entry *e = flow_entry_at(t, index);
+	const uint32_t wait_ms =
+		budget_wait_ms(w, e->key.proto, flow_word_state(flow_entry_word(e)), idle_ms);
 
 	if (wait_ms == 0)
-		flow_ends(w, index);
+		flows_end(w, index, report_end(w, index));
 	return wait_ms;
 }
 
@@ -402,15 +493,17 @@ flows_closed(struct worker *w, const struct connect_closed *closed)
 {
 	const uint32_t index =
 		flow_lookup(w->flows, &closed->key, flow_hash(&w->dp->secret, &closed->key));
+	const struct flow_entry *e;
 	const struct flow_detail *d;
 
 	if (index == FLOW_NONE)
 		return;
+	e = flow_entry_at(w->flows, index);
 	d = flow_detail_at(w->flows, index);
 	/* The next holder of the pair has taken the flow, or the other end is here as well. */
-	if (atomic_load_explicit(&d->binding[closed->side], memory_order_relaxed) != closed->id ||
-	    detail_port(d, !closed->side) != PORT_REF_NONE)
+	if (end_of(w, e, d, closed->side).id != closed->id ||
+	    end_of(w, e, d, !closed->side).port != PORT_REF_NONE)
 		return;
-	flow_ends(w, index);
+	flows_end(w, index, report_end(w, index));
 	flow_delete(w->flows, index);
 }

@@ -107,6 +107,10 @@ housekeeping(struct worker *w)
 	const uint32_t elapsed_ms = w->now_ms - w->housekept_ms;
 
 	totals_report(w);
+	/* A flood makes flows give way faster than one batch in a millisecond. */
+	if (elapsed_ms != 0 || w->evicted)
+		limbo_step(w);
+	w->evicted = false;
 	if (elapsed_ms == 0)
 		return;
 	w->housekept_ms = w->now_ms;
@@ -116,5 +120,4 @@ housekeeping(struct worker *w)
 	fragments_expire(w);
 	connections_ended(w);
 	flow_expire(w->flows, w->now_ms, due < slots ? (uint32_t)due : slots, flows_expire, w);
-	limbo_step(w);
 }

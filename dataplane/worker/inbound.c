@@ -364,6 +364,17 @@ track(struct worker *w, struct burst *b)
 	b->n = kept;
 }
 
+/* The tracker of TCP looks at the flow's second line with each packet. */
+static void
+track_prefetch(const struct worker *w, const struct burst *b)
+{
+	if (w->rules->mode == TRACK_OFF)
+		return;
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->keys[i].proto == PROTO_TCP && b->flows[i] != FLOW_NONE)
+			__builtin_prefetch(flow_detail_at(w->flows, b->flows[i]), 1);
+}
+
 void
 inbound_flow(struct worker *w, struct burst *b)
 {
@@ -371,6 +382,7 @@ inbound_flow(struct worker *w, struct burst *b)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
 	flow_insert_prefetch(w->flows, b->hashes, b->flows, b->n);
+	track_prefetch(w, b);
 	profile_mark(w, STAGE_FLOW);
 	bind(w, b);
 	profile_mark(w, STAGE_BIND);

@@ -2,6 +2,7 @@
 /* outbound.c: a burst's way from an application's tx ring to the wire, or to another port here. */
 #include <rte_memcpy.h>
 
+#include "common/base/wire.h"
 #include "dataplane/worker/worker.h"
 
 enum drop_reason
@@ -78,17 +79,17 @@ take_sends(struct worker *w, struct dp_app *app, struct burst *b)
 static void
 send_out(struct worker *w, const struct burst *b, uint16_t i)
 {
-	const struct flow_detail *d = flow_detail_at(w->flows, b->flows[i]);
-	const uint16_t link = atomic_load_explicit(&d->link, memory_order_relaxed);
 	const struct flow_key *key = &b->packets[i].key;
 	struct address destination = { .family = key->family };
+	uint8_t mac[MAC_BYTES];
+	uint16_t link;
 
-	if (link == LINK_ENCLOSED) {
-		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
+	if (flows_way_back(w, b->flows[i], &link, mac)) {
+		emit_to(w, b->mbufs[i], link, mac);
 		return;
 	}
-	if (link != LINK_NONE) {
-		emit_to(w, b->mbufs[i], link, d->peer_mac);
+	if (link == LINK_ENCLOSED) {
+		worker_drop(w, b->mbufs[i], DROP_TX_TUNNEL);
 		return;
 	}
 	memcpy(destination.bytes, key->addr[1], sizeof(destination.bytes));

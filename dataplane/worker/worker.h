@@ -5,10 +5,10 @@
  *
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
- * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), ends.c (devices
- * at ports' ends), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
- * of flows for control), housekeeping.c (expiry, limbo, adoption of publications). */
+ * flows.c (what flow, bind and track do to a packet), budget.c (which flows give way), deliver.c
+ * (one packet to its ring), emit.c (next hop and tx), ends.c (devices at ports' ends), fragments.c
+ * (parts of datagrams), handover.c (between workers), report.c (news of flows for control),
+ * housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
 #include <rte_mempool.h>
@@ -26,6 +26,7 @@
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
+#include "dataplane/worker/far_ends.h"
 #include "dataplane/worker/profile.h"
 
 /* What stands behind a device. */
@@ -93,7 +94,9 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct far_ends far_ends;
+	struct half_open *half_open; /* NULL: half-open flows have no share of their own */
+	bool evicted;                /* flows gave way during this poll */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -238,19 +241,39 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, con
 /* The same for an ICMP error about the flow, which is not accounted. */
 enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
-/* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
+/* flow_expire_fn: a flow that idled for its time ends. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
+/* Tells of the flow's end, and takes it out of its ports' numbers and all lists but the table. */
+void flows_end(struct worker *w, uint32_t index, enum flow_end why);
 /* Ends the flow of a connected socket that was closed, unless somebody else is in it by now. */
 void flows_closed(struct worker *w, const struct connect_closed *closed);
 /* The binding by which endpoint `side` was decided, after one of the functions above said where
  * it goes. */
 uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
+/* Where packets to the flow's far end go, as its own packets came: the link and the Ethernet
+ * address. False: nobody knows, or they came in an envelope (*link is LINK_ENCLOSED). */
+bool flows_way_back(const struct worker *w, uint32_t index, uint16_t *link, uint8_t mac[6]);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 
 /* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
 enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
 			      const struct flow_key *key, uint64_t hash, uint32_t *index);
+
+/* budget.c: which flows give way, and how long half-open ones may last.
+ * Whether a new flow of `proto` may need the room of another one. */
+bool budget_is_tight(const struct worker *w, uint8_t proto);
+/* Then, and for a key that is not in the table: makes room for its flow. False: it is to be
+ * refused. Flows of the burst in work stay. */
+bool budget_make_room(struct worker *w, const struct flow_key *key, unsigned origin, uint64_t hash);
+/* Puts a half-open flow on their list, as the newest, if there is room for it. */
+void budget_list(struct worker *w, uint32_t index);
+/* Follows a flow's change of state from `before`. */
+void budget_follow(struct worker *w, uint32_t index, unsigned before);
+/* Takes a flow that ends off the list, should it be there. */
+void budget_forget(struct worker *w, uint32_t index);
+/* How long to wait before a flow that idles for idle_ms is looked at; 0: its time has ended. */
+uint32_t budget_wait_ms(const struct worker *w, uint8_t proto, unsigned state, uint32_t idle_ms);
 
 /* ends.c: ports whose end is a device. */
 /* Gives packet i to the device of end `end`; its buffer is taken out of the burst. */

@@ -47,8 +47,7 @@ STEPS = [
     ("flow_walk.c", "dump what is not shown yet", [
         ("if (flow_entry_shown(&t->entries[index]))", "if (index < t->slots)")]),
     ("flow_totals.c", "take the totals without looking twice", [
-        ("\treturn flow_load(&d->packets[direction], memory_order_relaxed) == packets &&\n"
-         "\t       flow_load(&d->bytes[direction], memory_order_relaxed) == bytes;\n",
+        ("\treturn flow_load(&d->totals[direction], memory_order_relaxed) == totals;\n",
          "\treturn true;\n")]),
     ("flow_entry.h", "fold the totals before the word is stored", [
         ("\tflow_store(&e->word, now, memory_order_release);\n", ""),

@@ -319,6 +319,36 @@ totals_read(void)
 		interleave_fail("totals that never were");
 }
 
+/* The near side goes to another port, and that to none. */
+static const port_ref ports_given[] = { 0x00010002, 0x00030004, PORT_REF_NONE };
+
+static void
+port_start(void)
+{
+	insert(0, 0);
+	flow_near_port_set(flow_entry_at(table, 0), flow_detail_at(table, 0), ports_given[0]);
+}
+
+static void
+port_write(void)
+{
+	for (unsigned i = 1; i < array_length(ports_given); i++)
+		flow_near_port_set(flow_entry_at(table, 0), flow_detail_at(table, 0),
+				   ports_given[i]);
+}
+
+static void
+port_read(void)
+{
+	const port_ref port = flow_near_port(flow_entry_at(table, 0), flow_detail_at(table, 0));
+	bool given = false;
+
+	for (unsigned i = 0; i < array_length(ports_given); i++)
+		given |= port == ports_given[i];
+	if (!given)
+		interleave_fail("a port that never was");
+}
+
 static void
 nothing(void)
 {
@@ -354,6 +384,8 @@ static const struct {
 	    state_restore,
 	    { reuse_write, reuse_read_0, reuse_read_1 },
 	    NULL } },
+	{ port_start,
+	  { "a flow goes to another port", 2, state_restore, { port_write, port_read }, NULL } },
 	{ totals_start,
 	  { "totals pass their halves", 2, state_restore, { totals_write, totals_read }, NULL } },
 };

@@ -65,7 +65,7 @@ static void
 reader_each(const struct flow_entry *e, const struct flow_detail *d, void *context)
 {
 	const uint32_t mark = atomic_load_explicit(&e->epoch, memory_order_relaxed);
-	const uint64_t bytes = atomic_load_explicit(&d->bytes[0], memory_order_relaxed);
+	const uint64_t bytes = atomic_load_explicit(&d->totals[0], memory_order_relaxed);
 	struct reader *r = context;
 
 	r->walked++;
@@ -150,7 +150,7 @@ writer_insert(const struct flow_key *k)
 
 	if (flow_insert(table, k, flow_hash(&test_secret, k), &index, &created) != 0 || !created)
 		return false; /* limbo holds all slots in reach (F4) */
-	atomic_store_explicit(&flow_detail_at(table, index)->bytes[0], (uint64_t)mark_of(k) << 32,
+	atomic_store_explicit(&flow_detail_at(table, index)->totals[0], (uint64_t)mark_of(k) << 32,
 			      memory_order_relaxed);
 	flow_entry_show(flow_entry_at(table, index), mark_of(k));
 	return true;

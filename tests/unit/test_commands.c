@@ -370,10 +370,11 @@ fill_flows(void)
 					.proto = i % 2 == 0 ? PROTO_TCP : PROTO_UDP,
 					.port = { (uint16_t)(1000 + i), 443 } };
 		memcpy(k->addr[0], &i, sizeof(i));
-		fake.flows[i].word = flow_word_with(0, 0, i % 4 == 0 ? FLOW_ORIG_IS_1 : 0);
+		fake.flows[i].word = flow_word_with(i % 128, 0, i % 4 == 0 ? FLOW_ORIG_IS_1 : 0);
 		fake.flows[i].last_seen_ms = i == 0 ? 10001 : 9000;
-		fake.details[i].port[1] = fake.snapshot->ports[0]->ref;
-		fake.details[i].packets[0] = i;
+		fake.details[i].totals[0] = i / 64;
+		flow_near_port_set(&fake.flows[i], &fake.details[i],
+				   i % 4 == 0 ? PORT_REF_NONE : fake.snapshot->ports[0]->ref);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/identity.h"
 #include "common/base/wire.h"
+#include "dataplane/track/tcp_priv.h"
 #include "dataplane/track/track.h"
 #include "tests/random.h"
 
@@ -478,7 +479,6 @@ Test(track, trackers_are_complete)
  */
 Test(track, accounts)
 {
-	struct track_line line = { 0 };
 	struct flow_totals totals;
 	struct flow_entry e = { .key.proto = PROTO_TCP };
 	struct flow_detail d = { 0 };
@@ -489,18 +489,18 @@ Test(track, accounts)
 	e.word = flow_word_with(0, 0,
 				FLOW_ORIG_IS_1 | FLOW_OUTGOING | track_mode_flags(TRACK_STRICT));
 	near = flow_near_side(flow_entry_flags(&e));
-	cr_expect(eq(uint, track_packet(&e, &d, &line, &p, NULL, 1, UINT32_MAX - 1, &verdict),
+	cr_expect(eq(uint, track_packet(&e, &d, &p, NULL, 1, UINT32_MAX - 1, &verdict),
 		     TRACK_STATE | TRACK_REFRESH));
 	p = tcp_packet(R | A, 0, 1, 0, 0);
-	(void)track_packet(&e, &d, &line, &p, NULL, 0, 3, &verdict);
+	(void)track_packet(&e, &d, &p, NULL, 0, 3, &verdict);
 	cr_expect(eq(int, verdict, TRACK_ESTABLISHED));
 	cr_expect(eq(u32, e.last_seen_ms, 3));
 	p = tcp_packet(A, 5, 5, 0, 10);
-	(void)track_packet(&e, &d, &line, &p, NULL, 0, 5, &verdict);
+	(void)track_packet(&e, &d, &p, NULL, 0, 5, &verdict);
 	cr_expect(eq(int, verdict, TRACK_INVALID));
 	cr_expect(eq(u32, e.last_seen_ms, 3));
 	p = tcp_packet(S, 500, 0, 1000, 0);
-	(void)track_packet(&e, &d, &line, &p, NULL, 0, 6, &verdict);
+	(void)track_packet(&e, &d, &p, NULL, 0, 6, &verdict);
 	cr_expect(eq(int, verdict, TRACK_NEW));
 	cr_expect(eq(uint, flow_near_side(flow_entry_flags(&e)), near));
 	flow_totals_read(&e, &d, &totals);
@@ -517,7 +517,6 @@ Test(track, totals_are_exact)
 	struct random r = { seed };
 	uint64_t packets[2] = { 0 }, bytes[2] = { 0 };
 	unsigned touched = 0;
-	struct track_line line = { 0 };
 	struct flow_entry e = { .key.proto = PROTO_UDP };
 	struct flow_detail d = { 0 };
 	enum track_verdict verdict;
@@ -531,9 +530,9 @@ Test(track, totals_are_exact)
 		const struct packet p = { .key.proto = PROTO_UDP, .l3_bytes = (uint16_t)size };
 		struct flow_totals totals;
 
-		touched += (track_packet(&e, &d, &line, &p, NULL, reply, 0, &verdict) &
-			    TRACK_REFRESH) != 0 &&
-			   i >= 200000;
+		touched +=
+			(track_packet(&e, &d, &p, NULL, reply, 0, &verdict) & TRACK_REFRESH) != 0 &&
+			i >= 200000;
 		packets[reply]++;
 		bytes[reply] += size;
 		flow_totals_read(&e, &d, &totals);
@@ -565,15 +564,72 @@ Test(track, tells_events)
 		{ true, 2101, TRACK_STATE },
 	};
 	const struct packet p = { .key.proto = PROTO_UDP, .l3_bytes = 100 };
-	struct track_line line = { 0 };
 	struct flow_entry e = { .key.proto = PROTO_UDP, .last_seen_ms = 100 };
 	struct flow_detail d = { 0 };
 	enum track_verdict verdict;
 
 	for (unsigned i = 0; i < array_length(steps); i++)
 		cr_expect(eq(u32,
-			     track_packet(&e, &d, &line, &p, NULL, steps[i].reply, steps[i].now_ms,
+			     track_packet(&e, &d, &p, NULL, steps[i].reply, steps[i].now_ms,
 					  &verdict),
 			     steps[i].events),
 			  "step %u", i);
+}
+
+/* Goal: a window in eight bits is never smaller than it was, by an eighth larger at most, and 0 is
+ * 0 alone. Method: random sizes of all magnitudes, and the ends. */
+Test(track, windows_are_rounded_up)
+{
+	const uint64_t seed = random_seed();
+	struct random r = { seed };
+
+	cr_expect(eq(u8, tcp_window_code(0), 0));
+	cr_expect(eq(u32, tcp_window_value(0), 0));
+	cr_expect(eq(u32, tcp_window_value(tcp_window_code(1)), 1));
+	cr_expect(eq(u32, tcp_window_value(tcp_window_code(UINT32_MAX)), 1u << 31));
+	for (unsigned i = 0; i < 1000000; i++) {
+		const uint32_t window = 1 + ((uint32_t)random_u64(&r) >> 1 >> random_below(&r, 31));
+		const uint32_t kept = tcp_window_value(tcp_window_code(window));
+
+		cr_assert(ge(u32, kept, window), "%u, seed %lu", window, seed);
+		cr_assert(le(u32, kept - window, window / 8), "%u, seed %lu", window, seed);
+	}
+}
+
+/* Goal: a flow remembers the states it was in, the latest eight. Method: a TCP flow's life, state
+ * by state; then one that changes its state ten times. */
+Test(track, remembers_history)
+{
+	static const struct {
+		unsigned direction;
+		uint8_t flags;
+		uint32_t seq, ack;
+	} steps[] = {
+		{ 0, S, 0, 0 }, { 1, S | A, 0, 1 }, { 0, A, 1, 1 }, { 0, F | A, 1, 1 },
+		{ 1, A, 1, 2 }, { 1, F | A, 1, 2 }, { 0, A, 2, 2 },
+	};
+	static const char *const states[FLOW_HISTORY_STATES] = {
+		"time_wait",   "last_ack",     "close_wait", "fin_wait",
+		"established", "syn_received", "syn_sent",   "none",
+	};
+	struct flow_entry e = { .key.proto = PROTO_TCP };
+	struct flow_detail d = { 0 };
+	enum track_verdict verdict;
+
+	e.word = flow_word_with(0, 0, track_mode_flags(TRACK_STRICT));
+	for (unsigned i = 0; i < array_length(steps); i++) {
+		const struct packet p =
+			tcp_packet(steps[i].flags, steps[i].seq, steps[i].ack, 1000, 0);
+
+		(void)track_packet(&e, &d, &p, NULL, steps[i].direction, 0, &verdict);
+		cr_expect(eq(int, verdict, i == 0 ? NEW : EST), "step %u", i);
+	}
+	for (unsigned i = 0; i < FLOW_HISTORY_STATES; i++)
+		cr_expect(eq(str,
+			     (char *)track_state_name(PROTO_TCP, flow_history_state(d.history, i)),
+			     (char *)states[i]));
+	for (unsigned i = 1; i <= 10; i++)
+		flow_history_add(&d, i);
+	for (unsigned i = 0; i < FLOW_HISTORY_STATES; i++)
+		cr_expect(eq(u32, flow_history_state(d.history, i), 10 - i));
 }

@@ -16,7 +16,7 @@ enum knock_state { KNOCK_NONE, KNOCK_KNOCKING, KNOCK_OPEN, KNOCK_STATES };
 static const struct tracker_state knock_states[KNOCK_STATES] = {
 	[KNOCK_NONE] = { "none", TIMER_OTHER },
 	[KNOCK_KNOCKING] = { "knocking", TIMER_UDP_NEW },
-	[KNOCK_OPEN] = { "open", TIMER_UDP_STREAM },
+	[KNOCK_OPEN] = { "open", TIMER_UDP_STREAM, .confirmed = true },
 };
 
 #define KNOCKS 3u

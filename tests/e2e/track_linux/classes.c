@@ -52,9 +52,9 @@ tcp_classes(const struct comparison *c)
 					 .frame = c->sent->bytes,
 					 .reply = c->direction != c->before.flow.origin };
 	const struct tcp_segment s = tcp_segment_read(t, &step);
-	uint32_t classes = t->simultaneous ? BIT(SIMULTANEOUS) : 0;
+	uint32_t classes = tcp_has(t, TCP_BOTH_OPEN, 0) ? BIT(SIMULTANEOUS) : 0;
 
-	if ((t->side[0].flags & TCP_SIDE_LIBERAL) != 0)
+	if (tcp_has(t, TCP_LIBERAL, 0))
 		classes |= BIT(PICKED_UP);
 	switch (s.kind) {
 	case TCP_SYN:
