@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/abi/ring.h"
 #include "control/route.h"
 
 struct bindings {
@@ -288,9 +289,10 @@ make_room(struct bindings *b)
 static uint32_t
 next_id(struct bindings *b)
 {
+	/* Records have room for so many. */
 	do
-		b->last_id++;
-	while (b->last_id == 0 || bindings_find(b, b->last_id) != NULL);
+		b->last_id = b->last_id == RECORD_BINDING_MAX ? 1 : b->last_id + 1;
+	while (bindings_find(b, b->last_id) != NULL);
 	return b->last_id;
 }
 

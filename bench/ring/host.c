@@ -106,8 +106,8 @@ attach(struct host *h, unsigned i)
 	r.type = q.type;
 	r.id = i;
 	r.ring_bytes = q.ring_bytes == 0 ? RING_BYTES_DEFAULT : q.ring_bytes;
-	rc = port_memory_create(port_ref_make((uint16_t)i, 1), i + 1, 1, r.ring_bytes,
-				&h->ports[i], fds);
+	rc = port_memory_create(port_ref_make((uint16_t)i, 1), i + 1, 1, r.ring_bytes, &h->ports[i],
+				fds);
 	if (rc == 0)
 		rc = notifier_channel(&ours, &fds[2]);
 	if (rc == 0)

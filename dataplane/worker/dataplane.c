@@ -161,7 +161,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
-	w->steer.counters = &w->counters;
+	steer_init(&w->steer);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
 

@@ -83,17 +83,6 @@ entry_remember(const struct worker *w, struct flow_entry *e, const struct flow_d
 	flow_entry_show(e, w->snapshot->epoch);
 }
 
-uint32_t
-flows_binding(const struct worker *w, uint32_t index, unsigned side)
-{
-	const struct flow_entry *e = flow_entry_at(w->flows, index);
-
-	if (entry_port(w, e, side) != PORT_REF_NONE)
-		return atomic_load_explicit(&e->binding, memory_order_relaxed);
-	return atomic_load_explicit(&flow_detail_at(w->flows, index)->binding[side],
-				    memory_order_relaxed);
-}
-
 static bool
 destination_local(const struct worker *w, const struct packet *p)
 {

@@ -54,6 +54,14 @@ struct handover_out {
 	struct rte_mbuf *mbufs[BURST_MAX];
 };
 
+/* One worker's numbers of one port id. Written by that worker, zeroed by it when it first sees a
+ * new generation; read by control. */
+struct port_block {
+	alignas(CACHE_LINE) _Atomic port_ref ref;
+	_Atomic uint64_t delivered, delivered_bytes, dropped, sent, sent_bytes, flows;
+};
+static_assert(sizeof(struct port_block) == CACHE_LINE, "one line");
+
 enum worker_state { WORKER_CREATED, WORKER_RUNNING, WORKER_STOPPED };
 
 struct worker {
@@ -178,10 +186,9 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes packet i of the burst, whose entry is known, to its port's ring. steer_publish()
- * shows it. */
-void deliver_packet(struct worker *w, const struct burst *b, uint16_t i, port_ref port);
-/* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
+/* deliver.c: writes all packets of the burst, whose entries are known, to the rings of b->ports,
+ * and shows them: each port's with one store. Counts each as delivered, or as dropped by ring_full
+ * or ring_broken. The buffers stay the caller's. */
 void deliver_burst(struct worker *w, const struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
@@ -210,9 +217,6 @@ enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
-/* The binding by which endpoint `side` was decided, after one of the functions above said where
- * it goes. */
-uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 
