@@ -61,6 +61,16 @@ int client_exchange(struct berth *b, struct message_request *request, struct mes
 int client_attach(struct berth *b, const int fds[2], enum segment_kind ours,
 		  enum segment_kind theirs, struct segment *maps[2], uint64_t bytes[2]);
 
+/* For a descriptor that is to be readable exactly while packets wait: makes berth_fd() unreadable
+ * and leaves it armed, so that berthd makes it readable again when packets wait, those included
+ * that came just now. To be called when everything that was taken is released; and armed it stays.
+ */
+void client_fd_settle(struct berth_port *port);
+
+/* Asks for the binding `id`, which `text` says for people. As berth_bind(). */
+int client_bind(struct berth_port *port, const char *text, const struct identity *id,
+		unsigned flags, struct message_reply *reply);
+
 /* Writes the socket address of an endpoint. */
 void client_sockaddr(uint8_t family, const uint8_t *address, uint16_t port,
 		     struct sockaddr_storage *out);

@@ -185,7 +185,8 @@ int
 berth_udp_send(struct berth *b, const struct berth_connection *connection, const void *payload,
 	       uint32_t bytes)
 {
-	struct udp_path path = { .zone = connection->zone };
+	struct udp_path path = { .zone = connection->zone,
+				 .flow = berth_connection_flow(connection) };
 
 	if (connection->proto != PROTO_UDP ||
 	    connection->local.ss_family != connection->remote.ss_family ||

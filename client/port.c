@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port.c: opens and closes ports, binds and connects sockets. */
+/* port.c: opens and closes ports, binds and unbinds. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +11,10 @@
 
 static_assert(BERTH_NAME_BYTES == NAME_BYTES, "the public header and the messages agree");
 static_assert(BERTH_IDENTITY_BYTES == IDENTITY_TEXT_BYTES, "texts fit");
+static_assert((int)BERTH_SHARED == (int)MESSAGE_BIND_SHARED &&
+		      (int)BERTH_REUSE == (int)MESSAGE_BIND_REUSE &&
+		      BERTH_WEIGHT(255) == MESSAGE_BIND_WEIGHT_MASK,
+	      "flags travel as they are");
 
 static int
 port_options_check(struct berth *b, const char *name, const struct berth_port_options *options)
@@ -121,9 +124,21 @@ berth_port_close(struct berth_port *port)
 }
 
 int
-berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32_t *binding)
+client_bind(struct berth_port *port, const char *text, const struct identity *id, unsigned flags,
+	    struct message_reply *reply)
 {
 	struct message_request request = { .type = MESSAGE_BIND, .port = port->id };
+
+	if ((flags & ~(BERTH_SHARED | BERTH_REUSE | BERTH_WEIGHT(255))) != 0)
+		return client_fail(port->berth, -EINVAL, "%s: unknown flag", text);
+	request.flags = flags;
+	message_identity_pack(id, &request.identity);
+	return client_exchange(port->berth, &request, reply, NULL, 0);
+}
+
+int
+berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32_t *binding)
+{
 	struct message_reply reply;
 	struct identity id;
 	const char *why;
@@ -131,12 +146,7 @@ berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32
 
 	if (rc != 0)
 		return client_fail(port->berth, rc, "%s: %s", identity, why);
-	if ((flags & ~(unsigned)BERTH_SHARED) != 0)
-		return client_fail(port->berth, -EINVAL, "%s: unknown flag", identity);
-	if (flags & BERTH_SHARED)
-		request.flags |= MESSAGE_BIND_SHARED;
-	message_identity_pack(&id, &request.identity);
-	rc = client_exchange(port->berth, &request, &reply, NULL, 0);
+	rc = client_bind(port, identity, &id, flags, &reply);
 	if (rc == 0 && binding != NULL)
 		*binding = reply.id;
 	return rc;
@@ -155,100 +165,14 @@ berth_unbind(struct berth_port *port, uint32_t binding)
 	return client_exchange(port->berth, &request, &reply, NULL, 0);
 }
 
-static bool
-identity_is_exact(const struct identity *id)
-{
-	return id->port_first == id->port_last &&
-	       ((id->local.address.family == FAMILY_IPV4 && id->local.length == 32) ||
-		(id->local.address.family == FAMILY_IPV6 && id->local.length == 128));
-}
-
-/* Puts what the user says of the local end into `id`; an asterisk leaves the part open (0). */
-static int
-local_apply(struct berth *b, const char *local, struct identity *id)
-{
-	struct identity given;
-	const char *why;
-	int rc = identity_parse(local, &given, &why);
-
-	if (rc != 0)
-		return client_fail(b, rc, "%s: %s", local, why);
-	if (given.proto != id->proto || given.zone != id->zone)
-		return client_fail(b, -EINVAL,
-				   "%s: protocol and zone must be those of the remote end", local);
-	if (given.local.address.family != FAMILY_ANY) {
-		if (given.local.address.family != id->remote.family ||
-		    given.local.length != (id->remote.family == FAMILY_IPV4 ? 32 : 128))
-			return client_fail(b, -EINVAL,
-					   "%s: write one address of the remote end's family, or *",
-					   local);
-		id->local = given.local;
-	}
-	if (given.port_first == 1 && given.port_last == 65535)
-		return 0;
-	if (given.port_first != given.port_last)
-		return client_fail(b, -EINVAL, "%s: write one port, or *", local);
-	id->port_first = given.port_first;
-	id->port_last = given.port_last;
-	return 0;
-}
-
-void
-client_sockaddr(uint8_t family, const uint8_t *address, uint16_t port, struct sockaddr_storage *out)
-{
-	memset(out, 0, sizeof(*out));
-	if (family == FAMILY_IPV4) {
-		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
-
-		memcpy(&in.sin_addr, address, sizeof(in.sin_addr));
-		memcpy(out, &in, sizeof(in));
-	} else {
-		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-
-		memcpy(&in6.sin6_addr, address, sizeof(in6.sin6_addr));
-		memcpy(out, &in6, sizeof(in6));
-	}
-}
-
 int
-berth_connect(struct berth_port *port, const char *local, const char *remote,
-	      struct berth_connection *out)
+berth_drain(struct berth_port *port, uint64_t *flows)
 {
-	struct message_request request = { .type = MESSAGE_CONNECT, .port = port->id };
-	struct berth *b = port->berth;
+	struct message_request request = { .type = MESSAGE_DRAIN, .port = port->id };
 	struct message_reply reply;
-	struct identity given, id;
-	const char *why;
-	int rc = identity_parse(remote, &given, &why);
+	const int rc = client_exchange(port->berth, &request, &reply, NULL, 0);
 
-	if (rc != 0)
-		return client_fail(b, rc, "%s: %s", remote, why);
-	if (!identity_is_exact(&given))
-		return client_fail(b, -EINVAL, "%s: the remote end is one address and one port",
-				   remote);
-	id = (struct identity){
-		.remote = given.local.address,
-		.remote_port = given.port_first,
-		.zone = given.zone,
-		.proto = given.proto,
-		.connected = true,
-	};
-	if (local != NULL)
-		rc = local_apply(b, local, &id);
-	if (rc != 0)
-		return rc;
-	message_identity_pack(&id, &request.identity);
-	rc = client_exchange(b, &request, &reply, NULL, 0);
-	if (rc != 0)
-		return rc;
-	if (message_identity_unpack(&reply.identity, false, &id) != 0 || !id.connected)
-		return client_fail(b, -EPROTO, "berthd's reply is not a connected socket");
-	memset(out, 0, sizeof(*out));
-	client_sockaddr(id.remote.family, id.local.address.bytes, id.port_first, &out->local);
-	client_sockaddr(id.remote.family, id.remote.bytes, id.remote_port, &out->remote);
-	out->binding = reply.id;
-	out->zone = id.zone;
-	out->proto = id.proto;
-	identity_format(&id, out->text);
-	return 0;
+	if (rc == 0 && flows != NULL)
+		*flows = reply.id;
+	return rc;
 }

@@ -70,15 +70,34 @@ berth_fd_arm(struct berth_port *port)
 	return rc;
 }
 
-void
-berth_fd_disarm(struct berth_port *port)
+static void
+wakes_drain(struct berth_port *port)
 {
 	uint64_t wakes;
 
-	/* Relaxed: a notifier that still sees the flag writes a wake-up too many, no more. */
-	atomic_store_explicit(&port->sleep->sleeping, 0, memory_order_relaxed);
 	while (read(port->wake_fd, &wakes, sizeof(wakes)) > 0)
 		;
+}
+
+void
+client_fd_settle(struct berth_port *port)
+{
+	uint32_t flag = atomic_load_explicit(&port->sleep->sleeping, memory_order_relaxed) + 1;
+
+	/* Another value than before: the notifier may have told already of what comes from now on,
+	 * and that wake-up goes with the others. Release: it sees what was taken before the flag.
+	 */
+	wakes_drain(port);
+	flag += flag == 0;
+	atomic_store_explicit(&port->sleep->sleeping, flag, memory_order_release);
+}
+
+void
+berth_fd_disarm(struct berth_port *port)
+{
+	/* Relaxed: a notifier that still sees the flag writes a wake-up too many, no more. */
+	atomic_store_explicit(&port->sleep->sleeping, 0, memory_order_relaxed);
+	wakes_drain(port);
 }
 
 /* Polls once. Notes a hang-up, which shows in port_state() once no packets wait any more. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "config/load.h"
 
 /* The value of `name` if it is there and right by the table. */
@@ -146,9 +147,10 @@ assemble_config(struct load *l, struct yaml_node *map)
 	ports_read(table_find("", "ephemeral", 9)->standard, &c->ephemeral.first,
 		   &c->ephemeral.last);
 	if (ephemeral != NULL &&
-	    !ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last))
+	    (!ports_read(ephemeral->text, &c->ephemeral.first, &c->ephemeral.last) ||
+	     c->ephemeral.first < 1024))
 		mistake_at(l, ephemeral,
-			   "ephemeral is \"%s\"; two ports from 1 to 65535, the lower "
+			   "ephemeral is \"%s\"; two ports from 1024 to 65535, the lower "
 			   "one first, would be right",
 			   ephemeral->text);
 	if (group != NULL && group->text_bytes > 0 && getgrnam(group->text) == NULL)
@@ -185,14 +187,42 @@ pci_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 }
 
 static void
+vdev_check(struct load *l, struct yaml_node *node)
+{
+	static const char *const ours[] = { "net_af_packet_", "net_tap_kernel", "net_tap_port_",
+					    "net_null_generator" };
+
+	for (unsigned i = 0; i < array_length(ours); i++)
+		if (strncmp(node->text, ours[i], strlen(ours[i])) == 0)
+			mistake_at(l, node,
+				   "vdev names beginning with %s are berthd's own; net_af_packet0, "
+				   "net_tap0 or net_null0 would be right",
+				   ours[i]);
+}
+
+static void
 vdev_assemble(struct load *l, struct config_nic *nic, struct yaml_node *node)
 {
 	device_set(nic, CONFIG_DEVICE_VDEV, node->text);
-	if (strncmp(node->text, "net_af_packet_", 14) == 0 ||
-	    strncmp(node->text, "net_tap_kernel", 14) == 0)
-		mistake_at(l, node,
-			   "vdev names beginning with net_af_packet_ and net_tap_kernel are "
-			   "berthd's own; net_af_packet0 or net_tap0 would be right");
+	vdev_check(l, node);
+}
+
+/* The generator's map was read before the nic's; here is what its table cannot say. */
+static void
+generator_assemble(struct load *l, struct config_nic *nic, struct yaml_node *map)
+{
+	struct yaml_node *ports = accepted_get(map, "nics[].generator", "ports");
+	struct config_generator *g = &nic->generator;
+
+	device_set(nic, CONFIG_DEVICE_GENERATOR, "");
+	ports_read(table_find("nics[].generator", "ports", 5)->standard, &g->port_first,
+		   &g->port_last);
+	if (ports != NULL && !ports_read(ports->text, &g->port_first, &g->port_last))
+		mistake_at(
+			l, ports,
+			"nics[].generator.ports is \"%s\"; a port or a range from 1 to 65535, the "
+			"lower one first, would be right",
+			ports->text);
 }
 
 void
@@ -202,6 +232,7 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 	struct yaml_node *interface = accepted_get(map, "nics[]", "interface");
 	struct yaml_node *pci = accepted_get(map, "nics[]", "pci");
 	struct yaml_node *vdev = accepted_get(map, "nics[]", "vdev");
+	struct yaml_node *generator = yaml_get(map, "generator");
 
 	if (interface != NULL) {
 		device_set(nic, CONFIG_DEVICE_INTERFACE, interface->text);
@@ -214,6 +245,8 @@ assemble_nic(struct load *l, struct yaml_node *map, uint16_t index)
 		pci_assemble(l, nic, pci);
 	} else if (vdev != NULL) {
 		vdev_assemble(l, nic, vdev);
+	} else if (generator != NULL && generator->kind == YAML_MAP) {
+		generator_assemble(l, nic, generator);
 	}
 }
 
@@ -423,6 +456,39 @@ assemble_link(struct load *l, struct yaml_node *map, uint16_t index)
 	for (struct yaml_node *item = gateways->first; item != NULL; item = item->next)
 		if (value_accepted(key, item))
 			gateway_assemble(l, link, item);
+}
+
+void
+assemble_end(struct load *l, struct yaml_node *map, struct config_end *end)
+{
+	struct yaml_node *tap = accepted_get(map, "ports[]", "tap");
+	struct yaml_node *vdev = accepted_get(map, "ports[]", "vdev");
+	struct yaml_node *bindings = yaml_get(map, "bindings");
+	const struct table_key *key = table_find("ports[]", "bindings", 8);
+
+	end->tap = tap != NULL;
+	if (tap != NULL || vdev != NULL)
+		snprintf(end->device, sizeof(end->device), "%s",
+			 tap != NULL ? tap->text : vdev->text);
+	if (vdev != NULL)
+		vdev_check(l, vdev);
+	if (bindings == NULL || bindings->kind != YAML_LIST)
+		return;
+	for (struct yaml_node *item = bindings->first;
+	     item != NULL && end->bindings_count < END_BINDINGS_MAX; item = item->next) {
+		struct identity *id = &end->bindings[end->bindings_count];
+		const char *why;
+
+		if (!value_accepted(key, item))
+			continue;
+		if (identity_parse(item->text, id, &why) != 0) {
+			mistake_at(l, item, "\"%s\": %s; for example tcp/*:80 would be right",
+				   item->text, why);
+			continue;
+		}
+		id->zone = end->zone;
+		end->bindings_count++;
+	}
 }
 
 /* Reads a number that is no "any" (UINT32_MAX). */

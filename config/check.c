@@ -19,6 +19,7 @@ device_value(const struct load *l, uint16_t nic)
 		[CONFIG_DEVICE_PCI] = "pci",
 		[CONFIG_DEVICE_VDEV] = "vdev",
 		[CONFIG_DEVICE_INTERFACE] = "interface",
+		[CONFIG_DEVICE_GENERATOR] = "generator",
 	};
 
 	return nic_value(l, nic, names[l->config.nics[nic].device_kind]);
@@ -34,6 +35,31 @@ device_equal(const struct config_nic *a, const struct config_nic *b)
 	       memcmp(a->device, b->device, n) == 0;
 }
 
+/* A generator's packets need addresses to go to. */
+static void
+generator_check(struct load *l, uint16_t nic)
+{
+	static const char *const families[] = { "IPv4", "IPv6" };
+	const struct config *c = &l->config;
+	const uint8_t percent = c->nics[nic].generator.ipv6_percent;
+	const bool wanted[] = { percent<100, percent> 0 };
+	bool has[2] = { false, false };
+
+	for (uint16_t i = 0; i < c->links_count; i++) {
+		const struct config_link *link = &c->links[i];
+
+		for (uint16_t j = 0;
+		     link->nic == nic && link->vlan == 0 && j < link->addresses_count; j++)
+			has[link->addresses[j].address.family == FAMILY_IPV6] = true;
+	}
+	for (unsigned six = 0; six < 2; six++)
+		if (wanted[six] && !has[six])
+			mistake_at(l, device_value(l, nic),
+				   "a generator of %s packets on a nic without such an address; an "
+				   "address in addresses, or ipv6-percent: %u, would be right",
+				   families[six], six ? 0 : 100);
+}
+
 static void
 nic_check(struct load *l, uint16_t nic)
 {
@@ -41,6 +67,8 @@ nic_check(struct load *l, uint16_t nic)
 	const struct config_nic *own = &c->nics[nic];
 	bool name_told = false, device_told = false;
 
+	if (own->device_kind == CONFIG_DEVICE_GENERATOR)
+		generator_check(l, nic);
 	for (uint16_t i = 0; i < nic; i++) {
 		const struct config_nic *other = &c->nics[i];
 
@@ -72,6 +100,54 @@ nic_check(struct load *l, uint16_t nic)
 			   own->device);
 }
 
+static void
+end_name_check(struct load *l, uint16_t end)
+{
+	const struct config *c = &l->config;
+	struct yaml_node *name = yaml_get(l->end_nodes[end], "name");
+
+	for (uint16_t i = 0; i < end; i++)
+		if (name != NULL && c->ends[end].name[0] != '\0' &&
+		    strcmp(c->ends[i].name, c->ends[end].name) == 0)
+			mistake_at(l, name,
+				   "a second port \"%s\"; a name of its own would be right",
+				   c->ends[end].name);
+}
+
+/* Two ends are one device when both are taps or none, and their names, up to a comma, are equal. */
+static bool
+device_taken(const struct config *c, uint16_t end)
+{
+	const struct config_end *own = &c->ends[end];
+	const size_t n = strcspn(own->device, ",");
+
+	if (own->tap && strcmp(own->device, c->kernel_interface) == 0)
+		return true;
+	for (uint16_t i = 0; i < end; i++)
+		if (c->ends[i].tap == own->tap && n == strcspn(c->ends[i].device, ",") &&
+		    memcmp(c->ends[i].device, own->device, n) == 0)
+			return true;
+	for (uint16_t i = 0; i < c->nics_count; i++)
+		if ((own->tap ? CONFIG_DEVICE_INTERFACE : CONFIG_DEVICE_VDEV) ==
+			    c->nics[i].device_kind &&
+		    n == strcspn(c->nics[i].device, ",") &&
+		    memcmp(c->nics[i].device, own->device, n) == 0)
+			return true;
+	return false;
+}
+
+static void
+end_check(struct load *l, uint16_t end)
+{
+	const struct config_end *own = &l->config.ends[end];
+	struct yaml_node *node = yaml_get(l->end_nodes[end], own->tap ? "tap" : "vdev");
+
+	end_name_check(l, end);
+	if (node != NULL && own->device[0] != '\0' && device_taken(&l->config, end))
+		mistake_at(l, node, "%.*s is in use already; a device of its own would be right",
+			   (int)strcspn(own->device, ","), own->device);
+}
+
 void
 check_config(struct load *l)
 {
@@ -84,6 +160,8 @@ check_config(struct load *l)
 
 	for (uint16_t i = 0; i < c->nics_count; i++)
 		nic_check(l, i);
+	for (uint16_t i = 0; i < c->ends_count; i++)
+		end_check(l, i);
 	for (uint16_t i = 0; i < c->links_count; i++)
 		addresses += c->links[i].addresses_count;
 	if (addresses > ADDRESSES_MAX)

@@ -41,6 +41,7 @@ enum config_device_kind {
 	CONFIG_DEVICE_PCI,       /* "0000:3b:00.0" */
 	CONFIG_DEVICE_VDEV,      /* EAL vdev string: "net_null0,size=60" */
 	CONFIG_DEVICE_INTERFACE, /* kernel interface name, taken over through af_packet */
+	CONFIG_DEVICE_GENERATOR, /* none: berthd makes the packets itself */
 };
 
 /* One network on a nic: untagged, or one VLAN. Every nic has its untagged link, also without
@@ -55,10 +56,21 @@ struct config_link {
 	struct address gateway[2];                    /* [0] IPv4, [1] IPv6; FAMILY_ANY: none */
 };
 
+/* Packets that a nic makes itself; docs in the table of keys. */
+struct config_generator {
+	uint32_t flows;
+	uint32_t rate, new_flows, syn_flood; /* packets per second; rate 0: as many as are taken */
+	uint16_t port_first, port_last;
+	uint16_t bytes; /* of a frame with its check sequence; 0: IMIX */
+	uint16_t zipf;  /* exponent in hundredths */
+	uint8_t ipv6_percent;
+	bool tcp, cold, software_checksums;
+};
+
 struct config_nic {
 	char name[NAME_BYTES];
 	enum config_device_kind device_kind;
-	char device[CONFIG_TEXT_BYTES]; /* PCI addresses in lower case */
+	char device[CONFIG_TEXT_BYTES]; /* PCI addresses in lower case; "" for a generator */
 	uint16_t queues;                /* rx/tx queue pairs, 1..workers_count */
 	uint16_t rx_descriptors;        /* per queue */
 	uint16_t tx_descriptors;
@@ -67,6 +79,17 @@ struct config_nic {
 	bool checksum_verify; /* false: take transport checksums as good */
 	bool sources_verify;  /* false: take any source address */
 	bool source_routes_ignore;
+	struct config_generator generator;
+};
+
+/* A port whose end is a device, not an application. */
+struct config_end {
+	char name[NAME_BYTES];
+	bool tap;                       /* else a vdev */
+	char device[CONFIG_TEXT_BYTES]; /* name of the tap's interface, or EAL vdev string */
+	uint16_t zone;
+	uint16_t bindings_count;
+	struct identity bindings[END_BINDINGS_MAX];
 };
 
 enum config_tunnel_type {
@@ -115,6 +138,9 @@ struct config {
 	uint16_t links_count;
 	struct config_link links[LINKS_MAX];
 
+	uint16_t ends_count;
+	struct config_end ends[PORT_ENDS_MAX];
+
 	uint16_t tunnels_count;
 	struct config_tunnel tunnels[TUNNELS_MAX];
 
@@ -151,8 +177,14 @@ struct config {
 	} ephemeral; /* local ports of connected sockets */
 
 	struct {
+		uint32_t capacity;     /* open or in quarantine, of all users */
+		uint32_t quarantine_s; /* 0..86400 */
+	} connections;
+
+	struct {
 		uint32_t applications; /* per uid */
 		uint32_t bindings;     /* per uid */
+		uint32_t connections;  /* per uid */
 		uint64_t ring_bytes;   /* per uid, all rings together */
 	} quota;
 

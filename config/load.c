@@ -311,6 +311,17 @@ tunnel_read(struct load *l, struct yaml_node *map)
 }
 
 static void
+end_read(struct load *l, struct yaml_node *map)
+{
+	struct config *c = &l->config;
+
+	l->end_nodes[c->ends_count] = map;
+	l->places[TABLE_END] = &c->ends[c->ends_count++];
+	defaults_apply(l, "ports[]");
+	map_read(l, map, "ports[]");
+}
+
+static void
 maps_read(struct load *l, const struct table_key *key, struct yaml_node *list)
 {
 	uint32_t n = 0;
@@ -338,6 +349,8 @@ maps_read(struct load *l, const struct table_key *key, struct yaml_node *list)
 			vlan_read(l, item);
 		} else if (strcmp(key->path, "nics[].tunnels") == 0) {
 			tunnel_read(l, item);
+		} else if (strcmp(key->path, "ports") == 0) {
+			end_read(l, item);
 		} else {
 			map_read(l, item, "grants[]");
 		}
@@ -454,6 +467,8 @@ map_assemble(struct load *l, struct yaml_node *map, const char *path)
 		assemble_link(l, map, (uint16_t)(c->links_count - 1));
 	else if (strcmp(path, "nics[].tunnels[]") == 0)
 		assemble_tunnel(l, map, c->tunnels_count - 1u);
+	else if (strcmp(path, "ports[]") == 0)
+		assemble_end(l, map, &c->ends[c->ends_count - 1u]);
 	else if (strcmp(path, "grants[]") == 0)
 		assemble_grant(l, map, &c->grants[c->grants_count++]);
 }

@@ -25,7 +25,8 @@ struct load {
 	struct config config;
 	void *places[TABLE_PLACES]; /* struct that each place means now */
 	struct yaml_node *root;
-	struct yaml_node *nic_nodes[NICS_MAX]; /* of config.nics[i] */
+	struct yaml_node *nic_nodes[NICS_MAX];      /* of config.nics[i] */
+	struct yaml_node *end_nodes[PORT_ENDS_MAX]; /* of config.ends[i] */
 	bool workers_broken;
 };
 
@@ -43,6 +44,7 @@ void assemble_config(struct load *l, struct yaml_node *map);
 void assemble_nic(struct load *l, struct yaml_node *map, uint16_t nic);
 void assemble_link(struct load *l, struct yaml_node *map, uint16_t link);
 void assemble_tunnel(struct load *l, struct yaml_node *map, unsigned tunnel);
+void assemble_end(struct load *l, struct yaml_node *map, struct config_end *end);
 void assemble_grant(struct load *l, struct yaml_node *map, struct config_grant *grant);
 
 /* check.c: contradictions between values that are right by themselves. */

@@ -13,11 +13,15 @@
 #define IN_CONFIG(member) FIELD(TABLE_CONFIG, struct config, member)
 #define IN_NIC(member)    FIELD(TABLE_NIC, struct config_nic, member)
 #define IN_TUNNEL(member) FIELD(TABLE_TUNNEL, struct config_tunnel, member)
+#define IN_END(member)    FIELD(TABLE_END, struct config_end, member)
 #define IN_LINK(member)   FIELD(TABLE_LINK, struct config_link, member)
 
 /* The two halves of a NAME: how it looks to the machine and to people. */
 #define NAME_PATTERN "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 #define NAME_SHAPE   "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+
+#define VDEV_PATTERN "^net_[a-z][A-Za-z0-9_]*(,[a-z][A-Za-z0-9_-]*(=[^, ]*)?)*$"
+#define VDEV_SHAPE   "a DPDK device with its arguments"
 
 #define SECONDS_MAX  2000000 /* milliseconds of it fit 31 bits, so timers may wrap */
 
@@ -105,16 +109,58 @@ const struct table_key table_keys[] = {
 	{ "nics[].interface", TABLE_TEXT, 1, 15, .pattern = NAME_PATTERN,
 	  .shape = "a network interface of the kernel, for example eth1", .flags = TABLE_ONE_OF,
 	  .help = "A network interface of the kernel, shared with it through af_packet. Exactly "
-		  "one of interface, pci and vdev names the device." },
+		  "one of interface, pci, vdev and generator names the device." },
 	{ "nics[].pci", TABLE_TEXT, 1, 31,
 	  .pattern = "^[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f][.][0-7]$",
 	  .shape = "a PCI address, for example 0000:3b:00.0", .flags = TABLE_ONE_OF,
 	  .help = "A PCI device, taken over from the kernel." },
 	{ "nics[].vdev", TABLE_TEXT, 1, CONFIG_TEXT_BYTES - 1,
-	  .pattern = "^net_[a-z][A-Za-z0-9_]*(,[a-z][A-Za-z0-9_-]*(=[^, ]*)?)*$",
-	  .shape = "a DPDK device with its arguments, for example net_null0,size=60",
+	  .pattern = VDEV_PATTERN,
+	  .shape = VDEV_SHAPE ", for example net_null0,size=60",
 	  .flags = TABLE_ONE_OF,
 	  .help = "A virtual DPDK device with its arguments." },
+	{ "nics[].generator", TABLE_MAP, .flags = TABLE_ONE_OF,
+	  .help = "Packets that berthd makes itself, for measuring: as if they had arrived at a "
+		  "device, for the nic's first address of each family, from the networks that "
+		  "RFC 2544 and RFC 5180 set aside. What is sent to the nic goes nowhere." },
+	{ "nics[].generator.flows", TABLE_NUMBER, 1, 67108864, .standard = "100000",
+	  IN_NIC(generator.flows), .help = "Conversations that last." },
+	{ "nics[].generator.zipf", TABLE_NUMBER, 0, 300, .standard = "0", IN_NIC(generator.zipf),
+	  .help = "Exponent, in hundredths, of Zipf's law by which their packets are shared out; "
+		  "0: to all alike." },
+	{ "nics[].generator.ipv6-percent", TABLE_NUMBER, 0, 100, .standard = "0",
+	  IN_NIC(generator.ipv6_percent), .help = "How many of the flows are of IPv6." },
+	{ "nics[].generator.protocol", TABLE_CHOICE, .standard = "udp", .words = "udp|tcp",
+	  IN_NIC(generator.tcp),
+	  .help = "udp: datagrams. tcp: segments with data, as of connections that were opened "
+		  "before; new flows begin with a SYN." },
+	{ "nics[].generator.ports", TABLE_TEXT, 1, 11, .standard = "9000",
+	  .pattern = "^[0-9]{1,5}(-[0-9]{1,5})?$",
+	  .shape = "a port or a range of ports, for example 9000 or 9000-9063",
+	  .flags = TABLE_OR_NUMBER, .help = "Destination ports, flow by flow in turn." },
+	{ "nics[].generator.bytes", TABLE_NUMBER, 64, 1518, .standard = "64", .words = "imix",
+	  IN_NIC(generator.bytes),
+	  .help = "Length of each frame, its check sequence included; longer where the headers "
+		  "and 16 bytes of payload (a number, and the time of arrival by the cycle "
+		  "counter) need more. imix: 7 of 64, 4 of 594 and 1 of 1518 bytes (RFC 6985)." },
+	{ "nics[].generator.rate", TABLE_NUMBER, 1, 1000000000, .standard = "max", .words = "max",
+	  IN_NIC(generator.rate),
+	  .help = "Packets of lasting flows in a second. What arrives while rx-descriptors of "
+		  "them wait is missed and counted. max: as many as are taken." },
+	{ "nics[].generator.new-flows", TABLE_NUMBER, 0, 1000000000, .standard = "0",
+	  IN_NIC(generator.new_flows),
+	  .help = "Further flows in a second, of one packet each." },
+	{ "nics[].generator.syn-flood", TABLE_NUMBER, 0, 1000000000, .standard = "0",
+	  IN_NIC(generator.syn_flood),
+	  .help = "TCP SYNs in a second, each of another flow." },
+	{ "nics[].generator.headers", TABLE_CHOICE, .standard = "warm", .words = "warm|cold",
+	  IN_NIC(generator.cold),
+	  .help = "cold: no cache holds a frame when the worker reads it; a device with direct "
+		  "cache access is between the two." },
+	{ "nics[].generator.checksums", TABLE_CHOICE, .standard = "device",
+	  .words = "device|software", IN_NIC(generator.software_checksums),
+	  .help = "device: packets come with the mark of a device that verified their checksums. "
+		  "software: without it." },
 	{ "nics[].queues", TABLE_NUMBER, 1, WORKERS_MAX, .standard = "1", IN_NIC(queues),
 	  .help = "Receive and transmit queue pairs; at most one per worker." },
 	{ "nics[].rx-descriptors", TABLE_NUMBER, 64, 16384, .standard = "1024",
@@ -181,6 +227,30 @@ const struct table_key table_keys[] = {
 	  IN_TUNNEL(zone),
 	  .help = "Address space of the packets inside." },
 
+	{ "ports", TABLE_MAPS, 1, PORT_ENDS_MAX,
+	  .help = "Ports whose end is a device, with a program behind it that knows nothing of "
+		  "berth. docs/guide/tap.md shows one." },
+	{ "ports[].name", TABLE_TEXT, 1, NAME_BYTES - 1, .pattern = NAME_PATTERN,
+	  .shape = NAME_SHAPE ", for example web", .flags = TABLE_REQUIRED, IN_END(name),
+	  .help = "What you call the port; all tools show it." },
+	{ "ports[].tap", TABLE_TEXT, 1, 15, .pattern = NAME_PATTERN,
+	  .shape = "a name for the tap, for example web0", .flags = TABLE_ONE_OF,
+	  .help = "Name of the tap that berthd makes, with a queue pair for each worker, for a "
+		  "program in a network namespace. Exactly one of tap and vdev names the device." },
+	{ "ports[].vdev", TABLE_TEXT, 1, CONFIG_TEXT_BYTES - 1, .pattern = VDEV_PATTERN,
+	  .shape = VDEV_SHAPE ", for example net_memif0,role=server", .flags = TABLE_ONE_OF,
+	  .help = "A virtual DPDK device with its arguments; one queue pair of it is used. One "
+		  "that lends its buffers to the other side, as net_memif does with zero-copy=yes, "
+		  "is not for programs that are not trusted." },
+	{ "ports[].zone", TABLE_NUMBER, 0, ZONES_MAX - 1, .standard = "0", IN_END(zone),
+	  .help = "Address space of the bindings, and of all that the program sends." },
+	{ "ports[].bindings", TABLE_TEXTS, 3, IDENTITY_TEXT_BYTES - 1,
+	  .items_max = END_BINDINGS_MAX, .pattern = "^[a-z]+/[^@ ]+$",
+	  .shape = "a socket identity without a zone, for example tcp/*:80 or "
+		   "udp/192.0.2.10:53", .flags = TABLE_REQUIRED,
+	  .help = "What the program receives, and may send from. Ranges of ports let it open "
+		  "connections of its own." },
+
 	{ "unmatched", TABLE_CHOICE, .standard = "drop", .words = "drop|reject|kernel",
 	  IN_CONFIG(unmatched),
 	  .help = "What happens to packets that no binding wants: drop counts them by name, "
@@ -223,13 +293,27 @@ const struct table_key table_keys[] = {
 	{ "ephemeral", TABLE_TEXT, 3, 11, .standard = "49152-65535",
 	  .pattern = "^[0-9]{1,5}-[0-9]{1,5}$",
 	  .shape = "a range of ports, for example 49152-65535",
-	  .help = "Local ports for connections that applications open without naming one." },
+	  .help = "Local ports for connections and bindings that applications open without naming "
+		  "one. Each remote has all of them." },
+
+	{ "connections", TABLE_MAP, .help = "Connected sockets of applications." },
+	{ "connections.capacity", TABLE_NUMBER, 1024, 16777216, .standard = "131072",
+	  IN_CONFIG(connections.capacity),
+	  .help = "Connected sockets of all applications together, those in quarantine included. "
+		  "Each takes about a quarter of a KiB of memory." },
+	{ "connections.quarantine-seconds", TABLE_NUMBER, 0, 86400, .standard = "60",
+	  IN_CONFIG(connections.quarantine_s),
+	  .help = "How long nobody can have both ends of a closed TCP or SCTP connection again, in "
+		  "seconds (RFC 9293 3.4.2, TIME-WAIT: 240; Linux takes 60)." },
 
 	{ "quota", TABLE_MAP, .help = "What each user may hold at once." },
 	{ "quota.applications", TABLE_NUMBER, 1, APPS_MAX, .standard = "64",
 	  IN_CONFIG(quota.applications), .help = "Attached applications." },
 	{ "quota.bindings", TABLE_NUMBER, 1, BINDINGS_MAX, .standard = "4096",
 	  IN_CONFIG(quota.bindings), .help = "Bindings." },
+	{ "quota.connections", TABLE_NUMBER, 1, 16777216, .standard = "65536",
+	  IN_CONFIG(quota.connections),
+	  .help = "Connected sockets, those in quarantine included." },
 	{ "quota.ring-megabytes", TABLE_NUMBER, 1, 1048576, .standard = "1024",
 	  IN_CONFIG(quota.ring_bytes), .shift = 20,
 	  .help = "Memory of all rings together, in MiB." },

@@ -25,6 +25,7 @@ enum table_place {
 	TABLE_NIC,
 	TABLE_LINK,
 	TABLE_TUNNEL,
+	TABLE_END,
 	TABLE_PLACES,
 };
 

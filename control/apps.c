@@ -12,6 +12,8 @@
 #include "control/log.h"
 #include "control/requests.h"
 
+/* How soon to look again whether the workers passed a publication. */
+#define SETTLE_US 500
 /* A connection says HELLO within this time. */
 #define HELLO_MS 5000
 /* Connections beyond those that may attach, so that who is one too many can be told. */
@@ -26,6 +28,46 @@ publish_event(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	if (a->unpublished)
 		apps_publish(a);
+}
+
+/* Every publication retires one of these after itself. */
+static void
+publication_passed(void *apps)
+{
+	((struct apps *)apps)->passed++;
+}
+
+/* Answers whose publication all workers have passed; looks again soon for the others. */
+static void
+answer_settled(struct apps *a)
+{
+	static const struct timeval soon = { .tv_usec = SETTLE_US };
+	struct app *app = TAILQ_FIRST(&a->list);
+	bool waiting = false;
+
+	while (app != NULL) {
+		struct app *next = TAILQ_NEXT(app, of_all);
+		const bool settles = app->answer_settles && app->settles_after != 0;
+
+		if (settles && app->settles_after > a->passed)
+			waiting = true;
+		else if (settles)
+			request_answer(app);
+		app = next;
+	}
+	if (waiting)
+		event_add(a->settle, &soon);
+}
+
+static void
+settle_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct apps *a = argument;
+
+	(void)fd;
+	(void)what;
+	dataplane_reclaim(a->options.dp);
+	answer_settled(a);
 }
 
 static uint32_t
@@ -51,7 +93,10 @@ apps_create(const struct apps_options *options, struct apps **out)
 	a->mtu = links_mtu(dataplane_links(options->dp));
 	TAILQ_INIT(&a->list);
 	a->publish = event_new(options->base, -1, 0, publish_event, a);
-	if (a->publish == NULL) {
+	a->settle = event_new(options->base, -1, 0, settle_event, a);
+	if (a->publish == NULL || a->settle == NULL) {
+		if (a->publish != NULL)
+			event_free(a->publish);
 		free(a);
 		return -ENOMEM;
 	}
@@ -81,7 +126,9 @@ apps_destroy(struct apps *a)
 	retire_over(a);
 	publication_end(&a->publication, a->options.dp);
 	event_free(a->publish);
-	free(a);
+	event_free(a->settle);
+	/* After all that counts publications in it. */
+	dataplane_retire(a->options.dp, free, a);
 }
 
 static void
@@ -148,7 +195,7 @@ apps_count(const struct apps *a)
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (app, &a->list, of_all) {
-		n += app->id != 0;
+		n += app->id != 0 && app->fd >= 0;
 	}
 	return n;
 }
@@ -163,7 +210,7 @@ uid_usage(const struct apps *a, uid_t uid, uint32_t *attached, uint64_t *ring_by
 	*attached = 0;
 	*ring_bytes = 0;
 	TAILQ_FOREACH (app, &a->list, of_all) {
-		if (app->who.uid != uid)
+		if (app->who.uid != uid || app->fd < 0)
 			continue;
 		*attached += app->id != 0;
 		*ring_bytes += app->ring_bytes;
@@ -250,6 +297,24 @@ app_attach(struct app *app, const char *name, uint32_t ring_bytes, int fds[2],
 	return 0;
 }
 
+struct app *
+app_add_end(struct apps *a, const char *name)
+{
+	struct app *app = calloc(1, sizeof(*app));
+
+	if (app == NULL)
+		return NULL;
+	app->apps = a;
+	app->fd = -1;
+	app->id = next_id(a);
+	app->who = (struct credentials){ .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+	snprintf(app->name, sizeof(app->name), "%s", name);
+	TAILQ_INIT(&app->ports);
+	TAILQ_INSERT_TAIL(&a->list, app, of_all);
+	a->connections++;
+	return app;
+}
+
 void
 app_detach(struct app *app, const char *why)
 {
@@ -270,8 +335,10 @@ app_detach(struct app *app, const char *why)
 		log_detail("%s (pid %d) hung up", app->name, (int)app->who.pid);
 	TAILQ_REMOVE(&a->list, app, of_all);
 	a->connections--;
-	event_free(app->readable);
-	close(app->fd);
+	if (app->fd >= 0) {
+		event_free(app->readable);
+		close(app->fd);
+	}
 	credentials_release(&app->who);
 	free(app);
 }
@@ -313,9 +380,12 @@ answer_waiting(struct apps *a, bool published)
 			if (!published)
 				request_revoke(app);
 			request_answer(app);
+		} else if (app->answer_settles && app->settles_after == 0 && published) {
+			app->settles_after = a->published;
 		}
 		app = next;
 	}
+	answer_settled(a);
 }
 
 int
@@ -328,6 +398,8 @@ apps_publish(struct apps *a)
 	if (s != NULL) {
 		rc = publication_renew(&a->publication, a->options.dp, s, a->options.bindings);
 		retire_over(a);
+		a->published++;
+		dataplane_retire(a->options.dp, publication_passed, a);
 	}
 	answer_waiting(a, rc == 0);
 	/* The next tick tries again; the workers go on with what they have. */
@@ -359,6 +431,8 @@ offence(const struct apps *a, const struct app *app, uint64_t now_ms)
 {
 	const struct app_port *port;
 
+	if (app->fd < 0)
+		return NULL;
 	if (app->memory == NULL)
 		return now_ms - app->since_ms > HELLO_MS ? "it never said hello" : NULL;
 	if (app_broke_ring(a, app))
@@ -385,5 +459,7 @@ apps_tick(struct apps *a, uint64_t now_ms)
 	}
 	if (a->unpublished)
 		apps_publish(a);
+	connections_step(a->options.connections);
 	dataplane_reclaim(a->options.dp);
+	answer_settled(a);
 }

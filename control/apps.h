@@ -6,7 +6,9 @@
  *     ports leave the registry at once, the next publication hides them from the workers, and their
  *     memory goes when no worker can hold it.
  * A2  All changes of one turn of the event loop are published together, and each request that made
- *     one is answered after that publication: what is bound when the answer comes works.
+ *     one is answered after that publication: what is bound when the answer comes works. What
+ *     takes something from a port that stays open is answered once no worker goes by an older
+ *     publication: nothing that was taken away is delivered after the answer.
  * A3  Nothing waits for an application: an answer that its socket does not take detaches it.
  *
  * The control thread alone. */
@@ -19,6 +21,7 @@
 
 #include "common/abi/message.h"
 #include "control/bindings.h"
+#include "control/connections.h"
 #include "control/credentials.h"
 #include "control/memory.h"
 #include "control/notifier.h"
@@ -35,7 +38,7 @@ struct app_port {
 	char name[NAME_BYTES];
 	uint64_t ring_bytes; /* all its rings together */
 	struct port_memory *memory;
-	int wake_fd;
+	int wake_fd; /* -1: a port whose end is a device; nobody is woken */
 };
 TAILQ_HEAD(app_port_list, app_port);
 
@@ -46,12 +49,15 @@ struct app {
 	char name[NAME_BYTES];
 	struct credentials who;
 	uint64_t since_ms;
-	int fd;
+	int fd; /* -1: no process, but a device, see ends.h */
 	struct event *readable;
-	struct app_memory *memory; /* NULL before HELLO */
+	struct app_memory *memory; /* NULL before HELLO, and of devices */
 	uint64_t ring_bytes;       /* all tx rings together */
 	struct app_port_list ports;
 	bool answer_waits; /* for the next publication */
+	/* The answer waits until all workers go by that publication as well (A2). */
+	bool answer_settles;
+	uint64_t settles_after; /* how many publications that is; 0: not published yet */
 	struct message_reply answer;
 };
 TAILQ_HEAD(app_list, app);
@@ -60,6 +66,7 @@ struct apps_options {
 	struct event_base *base;
 	struct dataplane *dp;
 	struct bindings *bindings;
+	struct connections *connections;
 	struct notifier *notifier;
 	uint32_t quota_applications; /* per uid */
 	uint64_t quota_ring_bytes;   /* per uid */
@@ -79,6 +86,10 @@ struct apps {
 	struct memory_head *over; /* memory that the next publication hides from workers */
 	struct event *publish;    /* active: something changed in this turn */
 	bool unpublished;         /* something changed since the last whole publication */
+	/* Publications ever made, and those that all workers have passed. */
+	uint64_t published;
+	uint64_t passed;
+	struct event *settle; /* pending: an answer waits for workers to pass */
 };
 
 int apps_create(const struct apps_options *options, struct apps **out);
@@ -103,6 +114,8 @@ struct app_port *apps_port(const struct apps *a, uint32_t id);
 /* Makes *app attached under `name`. On 0 fds[2] are the caller's to send and close. */
 int app_attach(struct app *app, const char *name, uint32_t ring_bytes, int fds[2],
 	       char why[MESSAGE_TEXT_BYTES]);
+/* Adds an application that is a device; there are no more than PORT_ENDS_MAX. NULL: no memory. */
+struct app *app_add_end(struct apps *a, const char *name);
 /* Ends the connection and all that hangs on it; `why` NULL: it hung up. *app is freed. */
 void app_detach(struct app *app, const char *why);
 
@@ -112,13 +125,24 @@ int app_check_rings(const struct app *app, uint32_t ring_bytes, char why[MESSAGE
 /* Opens a port. On 0 fds[3] are the caller's to send and close. */
 int app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct app_port **out,
 		  int fds[3], char why[MESSAGE_TEXT_BYTES]);
+/* Opens a port of a device's application, with device `end` in the place of rings. */
+int app_port_open_end(struct app *app, const char *name, uint16_t end, struct app_port **out);
 /* Takes the port's bindings and the port away. */
 void app_port_close(struct app_port *port);
 
-/* Adds a binding of `port` as bindings_add() does. */
-int app_port_bind(struct app_port *port, const struct identity *identity, bool shared,
+/* Adds a binding of `port` as bindings_add() does. `flags`: as in a BIND request. */
+int app_port_bind(struct app_port *port, const struct identity *identity, uint32_t flags,
 		  const struct credentials *asker, const struct binding **out,
 		  char why[MESSAGE_TEXT_BYTES]);
+
+/* Connects a socket of `port` as connections_open() does. Who has it already is named. */
+int app_port_connect(struct app_port *port, const struct identity *identity,
+		     const struct credentials *asker, struct connection *out,
+		     char why[MESSAGE_TEXT_BYTES]);
+
+/* Drains the bindings of a port. *changed: one did not drain before. Returns how many live flows
+ * the port has. */
+uint64_t app_port_drain(struct app_port *port, bool *changed);
 
 /* Says that registry, applications or ports changed: publishes within this turn of the loop. */
 void apps_changed(struct apps *a);

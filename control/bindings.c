@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bindings.c: the registry of bindings: validates, refuses conflicts, picks ephemeral ports. */
+/* bindings.c: the registry of bindings: validates, refuses conflicts. */
 #include "control/bindings.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "common/abi/ring.h"
+#include "control/refuse.h"
 #include "control/route.h"
+#include "dataplane/connect/connect.h"
 
 struct bindings {
 	struct bindings_options options;
@@ -18,6 +16,7 @@ struct bindings {
 	uint32_t count;
 	uint32_t room;
 	uint32_t last_id;
+	uint64_t version;
 };
 
 int
@@ -28,6 +27,7 @@ bindings_create(const struct bindings_options *options, struct bindings **out)
 	if (b == NULL)
 		return -ENOMEM;
 	b->options = *options;
+	b->version = 1;
 	*out = b;
 	return 0;
 }
@@ -39,17 +39,6 @@ bindings_destroy(struct bindings *b)
 		return;
 	free(b->list);
 	free(b);
-}
-
-__attribute__((format(printf, 3, 4))) static int
-refuse(char *why, int error, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(why, MESSAGE_TEXT_BYTES, format, arguments);
-	va_end(arguments);
-	return error;
 }
 
 static uint8_t
@@ -104,9 +93,8 @@ validate_remote(const struct identity *id, char *why)
 	return 0;
 }
 
-/* Checks all that needs no look at other bindings; any bytes may be in *id. */
-static int
-validate(const struct identity *id, char *why)
+int
+bindings_validate(const struct identity *id, char why[MESSAGE_TEXT_BYTES])
 {
 	const struct prefix *local = &id->local;
 
@@ -130,79 +118,6 @@ validate(const struct identity *id, char *why)
 	return validate_remote(id, why);
 }
 
-/* Whether some address lies in both. */
-static bool
-prefixes_overlap(const struct prefix *a, const struct prefix *b)
-{
-	if (a->address.family == FAMILY_ANY || b->address.family == FAMILY_ANY)
-		return true;
-	return a->address.family == b->address.family &&
-	       (prefix_covers(a, b->address.family, b->address.bytes) ||
-		prefix_covers(b, a->address.family, a->address.bytes));
-}
-
-static bool
-same_space(const struct identity *a, const struct identity *b)
-{
-	return a->zone == b->zone && a->proto == b->proto && prefixes_overlap(&a->local, &b->local);
-}
-
-/* Chooses a local port that no single-port binding of an overlapping address has (RFC 6056,
- * algorithm 1: a random start, then the next free one). Ranges are passed by: what is connected is
- * more specific. */
-static int
-choose_port(const struct bindings *b, struct identity *id, char *why)
-{
-	const uint16_t first = b->options.ephemeral_first;
-	const uint32_t span = (uint32_t)b->options.ephemeral_last - first + 1;
-	uint8_t taken[(UINT16_MAX + 1) / 8] = { 0 };
-	uint32_t start;
-
-	if (getrandom(&start, sizeof(start), 0) != sizeof(start))
-		return refuse(why, -EAGAIN, "the kernel gave no random numbers");
-	for (uint32_t i = 0; i < b->count; i++) {
-		const struct identity *have = &b->list[i].identity;
-
-		if (have->port_first == have->port_last && same_space(have, id))
-			taken[have->port_first / 8] |= (uint8_t)(1u << have->port_first % 8);
-	}
-	for (uint32_t i = 0; i < span; i++) {
-		const uint16_t port = (uint16_t)(first + (start + i) % span);
-
-		if ((taken[port / 8] >> port % 8 & 1) == 0) {
-			id->port_first = port;
-			id->port_last = port;
-			return 0;
-		}
-	}
-	return refuse(why, -EADDRINUSE, "all ephemeral ports %u-%u of this address are in use",
-		      first, b->options.ephemeral_last);
-}
-
-/* Fills what a connected identity may leave open. */
-static int
-complete(const struct bindings *b, struct identity *id, char *why)
-{
-	char remote[ADDRESS_TEXT_BYTES];
-
-	if (!id->connected)
-		return 0;
-	if (id->local.length == 0) {
-		const int rc =
-			route_source(b->options.links, id->zone, &id->remote, &id->local.address);
-
-		if (rc == -ENETUNREACH)
-			return refuse(why, rc, "no link or gateway of zone %u leads to %s",
-				      id->zone, address_format(&id->remote, remote));
-		if (rc != 0)
-			return refuse(why, rc,
-				      "the link to %s has no address of ours; name the local one",
-				      address_format(&id->remote, remote));
-		id->local.length = family_bits(id->remote.family);
-	}
-	return id->port_first == 0 ? choose_port(b, id, why) : 0;
-}
-
 /* Only root and the daemon's own user may own, and so send from, addresses that are not ours. */
 static int
 check_address(const struct bindings *b, const struct identity *id, const struct credentials *asker,
@@ -224,46 +139,57 @@ check_address(const struct bindings *b, const struct identity *id, const struct 
 	return 0;
 }
 
-/* Whether `want` would take packets of the single port that `have` bound (B2). */
-static bool
-takes_from(const struct identity *have, const struct identity *want)
-{
-	return have->port_first == have->port_last && want->port_first <= have->port_first &&
-	       have->port_first <= want->port_last && !have->connected && same_space(have, want) &&
-	       (want->connected || want->local.length > have->local.length ||
-		(want->local.address.family != FAMILY_ANY &&
-		 have->local.address.family == FAMILY_ANY));
-}
-
 static int
-check_others(const struct bindings *b, const struct binding *want, const struct credentials *asker,
-	     char *why)
+check_others(const struct bindings *b, const struct binding *want, char *why)
 {
 	char text[IDENTITY_TEXT_BYTES];
-	uint32_t owned = 0, members = 0;
+	uint32_t members = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct binding *have = &b->list[i];
-		const bool conflict = bind_conflicts(&have->identity, &want->identity);
 
-		owned += have->uid == want->uid;
-		if (conflict && have->shared && want->shared && have->uid == want->uid &&
-		    have->port != want->port && bind_same(&have->identity, &want->identity)) {
-			members++;
+		if (!binding_collides(&have->identity, &want->identity))
 			continue;
-		}
-		if (conflict || (have->uid != want->uid && asker->uid != 0 &&
-				 takes_from(&have->identity, &want->identity)))
+		if (!binding_joins(have, want))
 			return refuse(why, -EADDRINUSE, "%.110s is bound by %s (pid %d)",
 				      identity_format(&have->identity, text), have->app_name,
 				      (int)have->pid);
+		members += bind_same(&have->identity, &want->identity);
 	}
 	if (members >= GROUP_MEMBERS_MAX)
 		return refuse(why, -ENOSPC, "the group has its %u members already",
 			      GROUP_MEMBERS_MAX);
+	return 0;
+}
+
+int
+bindings_admit(const struct bindings *b, const struct binding *want,
+	       const struct credentials *asker, char why[MESSAGE_TEXT_BYTES])
+{
+	const struct identity *id = &want->identity;
+	const int rc = check_address(b, id, asker, why);
+
+	if (rc != 0)
+		return rc;
+	/* A port that is still to be chosen comes from a range without privileged ones. */
+	if (id->port_first != 0 &&
+	    !permission_ports(b->options.grants, b->options.grants_count, asker, id->proto,
+			      id->port_first, id->port_last))
+		return refuse(why, -EACCES,
+			      "ports below 1024 need root, or a grant in the configuration");
+	return check_others(b, want, why);
+}
+
+static int
+check_room(const struct bindings *b, uid_t uid, char *why)
+{
+	uint32_t owned = 0;
+
+	for (uint32_t i = 0; i < b->count; i++)
+		owned += b->list[i].uid == uid;
 	if (owned >= b->options.quota)
-		return refuse(why, -EDQUOT, "user %u has its quota of %u bindings",
-			      (unsigned)want->uid, b->options.quota);
+		return refuse(why, -EDQUOT, "user %u has its quota of %u bindings", (unsigned)uid,
+			      b->options.quota);
 	if (b->count >= BINDINGS_MAX)
 		return refuse(why, -ENOSPC, "there are %u bindings already, the most that can be",
 			      BINDINGS_MAX);
@@ -289,9 +215,8 @@ make_room(struct bindings *b)
 static uint32_t
 next_id(struct bindings *b)
 {
-	/* Records have room for so many. */
 	do
-		b->last_id = b->last_id == RECORD_BINDING_MAX ? 1 : b->last_id + 1;
+		b->last_id = b->last_id == CONNECT_ID - 1 ? 1 : b->last_id + 1;
 	while (bindings_find(b, b->last_id) != NULL);
 	return b->last_id;
 }
@@ -304,25 +229,22 @@ bindings_add(struct bindings *b, const struct binding *want, const struct creden
 	struct identity *id = &added.identity;
 	int rc;
 
-	rc = validate(id, why);
-	if (rc == 0)
-		rc = complete(b, id, why);
-	if (rc == 0)
-		rc = check_address(b, id, asker, why);
+	rc = bindings_validate(id, why);
+	if (rc == 0 && id->connected)
+		rc = refuse(why, -EINVAL, "a connected socket is no binding");
 	if (rc != 0)
 		return rc;
 	address_mask(&id->local.address, id->local.length);
-	if (!permission_ports(b->options.grants, b->options.grants_count, asker, id->proto,
-			      id->port_first, id->port_last))
-		return refuse(why, -EACCES,
-			      "ports below 1024 need root, or a grant in the configuration");
-	rc = check_others(b, &added, asker, why);
+	rc = bindings_admit(b, &added, asker, why);
+	if (rc == 0)
+		rc = check_room(b, want->uid, why);
 	if (rc != 0)
 		return rc;
 	if (make_room(b) != 0)
 		return refuse(why, -ENOMEM, "no memory for another binding");
 	added.id = next_id(b);
 	b->list[b->count++] = added;
+	b->version++;
 	*out = &b->list[b->count - 1];
 	return 0;
 }
@@ -334,6 +256,7 @@ bindings_remove(struct bindings *b, uint32_t id)
 		if (b->list[i].id != id)
 			continue;
 		b->count--;
+		b->version++;
 		memmove(&b->list[i], &b->list[i + 1], (b->count - i) * sizeof(*b->list));
 		return true;
 	}
@@ -350,7 +273,28 @@ bindings_remove_port(struct bindings *b, port_ref port)
 		if (b->list[i].port != port)
 			b->list[kept++] = b->list[i];
 	b->count = kept;
+	b->version += before != kept;
 	return before - kept;
+}
+
+uint32_t
+bindings_drain_port(struct bindings *b, port_ref port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->count; i++) {
+		if (b->list[i].port != port || b->list[i].draining)
+			continue;
+		b->list[i].draining = true;
+		n++;
+	}
+	return n;
+}
+
+uint64_t
+bindings_version(const struct bindings *b)
+{
+	return b->version;
 }
 
 uint32_t
@@ -383,5 +327,7 @@ bindings_rules(const struct bindings *b, struct bind_rule *rules)
 			.id = b->list[i].id,
 			.port = b->list[i].port,
 			.weight = b->list[i].weight,
+			.alone = !b->list[i].shared,
+			.passive = b->list[i].draining,
 		};
 }

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/limits.h"
+
 #define RETRY_MS   1000
 #define SEND_BYTES (4 << 20) /* as far as the kernel allows it */
 #define LAST_MS    200
@@ -21,7 +23,7 @@ struct collector {
 	uint32_t session;  /* the number of the last connection */
 	uint64_t tried_ms; /* when the last attempt began */
 	size_t rest_bytes; /* of a message that TCP took only a part of */
-	uint8_t rest[COLLECTOR_MESSAGE_BYTES];
+	uint8_t rest[IPFIX_MESSAGE_BYTES];
 };
 
 int

@@ -12,9 +12,6 @@
 
 #include "common/base/address.h"
 
-/* With IP and UDP headers it fits the smallest MTU of IPv6 (RFC 8200 section 5). */
-#define COLLECTOR_MESSAGE_BYTES 1232
-
 struct collector_options {
 	struct address address;
 	uint16_t port;

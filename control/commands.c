@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* commands.c: carries out the requests of control.sock. */
-#include "control/commands.h"
+#include "control/commands_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,13 +14,6 @@
 #define CLOSED_PORTS_DEFAULT 100
 #define CLOSED_PORTS_MAX     10000
 
-struct request {
-	const struct command_context *c;
-	const struct credentials *asker;
-	const json_t *json;
-	struct command_stream stream; /* set by a command whose answer is one */
-};
-
 json_t *
 command_refusal(const char *code, const char *error)
 {
@@ -32,6 +25,7 @@ command_status(struct request *q)
 {
 	const struct command_context *c = q->c;
 	struct neighbours_counts known;
+	struct connect_counts sockets;
 	struct counter_totals t;
 	const bool conserved = stats_totals(c->dp, &t);
 	uint64_t flows = 0, dropped = 0;
@@ -56,6 +50,11 @@ command_status(struct request *q)
 	json_object_set_new(o, "neighbours",
 			    json_pack("{s:i, s:i, s:i}", "known", known.known, "asked", known.asked,
 				      "failed", known.failed));
+	connect_count(dataplane_connections(c->dp), &sockets);
+	json_object_set_new(o, "connections",
+			    json_pack("{s:I, s:I, s:I}", "open", (json_int_t)sockets.open,
+				      "quarantine", (json_int_t)sockets.quarantine, "capacity",
+				      (json_int_t)sockets.capacity));
 	json_object_set_new(o, "listeners", json_integer(flow_events_listeners(c->events)));
 	if (c->ipfix != NULL) {
 		struct ipfix_counts records;
@@ -138,9 +137,8 @@ command_events(struct request *q)
 	return rc == -EINVAL ? command_refusal("usage", why) : NULL;
 }
 
-/* Finds a port by its number, or by its name where one port alone has it. NULL: *why says so. */
-static struct app_port *
-port_named(const struct apps *apps, const json_t *value, const char **why)
+struct app_port *
+command_port(const struct apps *apps, const json_t *value, const char **why)
 {
 	const char *name = json_string_value(value);
 	struct app_port *found = NULL;
@@ -186,29 +184,51 @@ binding_answer(uint32_t id, const struct identity *identity, const char *port)
 			 identity_format(identity, text), "port", port);
 }
 
+/* What a bind request says besides the identity, as a BIND message has it. */
+static bool
+bind_flags(const json_t *request, uint32_t *flags, const char **why)
+{
+	const json_t *shared = json_object_get(request, "shared");
+	const json_t *reuse = json_object_get(request, "reuse");
+	const json_t *weight = json_object_get(request, "weight");
+
+	*why = "shared and reuse are true or false";
+	if ((shared != NULL && !json_is_boolean(shared)) ||
+	    (reuse != NULL && !json_is_boolean(reuse)))
+		return false;
+	*why = "weight is a number, 1 to 255";
+	if (weight != NULL && (!json_is_integer(weight) || json_integer_value(weight) < 1 ||
+			       json_integer_value(weight) > UINT8_MAX))
+		return false;
+	*flags = (json_is_true(shared) ? MESSAGE_BIND_SHARED : 0) |
+		 (json_is_true(reuse) ? MESSAGE_BIND_REUSE : 0) |
+		 (uint32_t)json_integer_value(weight) << MESSAGE_BIND_WEIGHT_SHIFT;
+	return true;
+}
+
 static json_t *
 command_bind(struct request *q)
 {
 	const char *text = json_string_value(json_object_get(q->json, "identity"));
-	const json_t *shared = json_object_get(q->json, "shared");
 	const struct binding *b;
 	struct identity identity;
 	struct app_port *port;
 	char sentence[MESSAGE_TEXT_BYTES];
+	uint32_t flags;
 	const char *why;
 	json_t *answer;
 	int rc;
 
 	if (text == NULL)
 		return command_refusal("usage", "bind needs an identity, as tcp/192.0.2.10:443");
-	if (shared != NULL && !json_is_boolean(shared))
-		return command_refusal("usage", "shared is true or false");
+	if (!bind_flags(q->json, &flags, &why))
+		return command_refusal("usage", why);
 	if (identity_parse(text, &identity, &why) != 0)
 		return command_refusal("usage", why);
-	port = port_named(q->c->apps, json_object_get(q->json, "port"), &why);
+	port = command_port(q->c->apps, json_object_get(q->json, "port"), &why);
 	if (port == NULL)
 		return command_refusal("refused", why);
-	rc = app_port_bind(port, &identity, json_is_true(shared), q->asker, &b, sentence);
+	rc = app_port_bind(port, &identity, flags, q->asker, &b, sentence);
 	if (rc != 0)
 		return command_refusal(error_code(rc), sentence);
 	answer = binding_answer(b->id, &b->identity, b->port_name);
@@ -283,6 +303,47 @@ command_unbind(struct request *q)
 	return answer;
 }
 
+/* Reads a rate that may be left out. False: it is no rate. */
+static bool
+rate_get(const json_t *request, const char *name, uint32_t *rate)
+{
+	const json_t *value = json_object_get(request, name);
+
+	if (value == NULL)
+		return true;
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    json_integer_value(value) > GENERATOR_RATE_MAX)
+		return false;
+	*rate = (uint32_t)json_integer_value(value);
+	return true;
+}
+
+static json_t *
+command_generate(struct request *q)
+{
+	const char *name = json_string_value(json_object_get(q->json, "nic"));
+	struct generator_rates rates;
+	struct nic_info info;
+	uint16_t nic = 0;
+
+	if (name == NULL)
+		return command_refusal("usage", "generate needs the name of a nic");
+	while (dataplane_nic_info(q->c->dp, nic, &info) == 0 && strcmp(info.name, name) != 0)
+		nic++;
+	if (dataplane_generator_info(q->c->dp, nic, &rates) != 0)
+		return command_refusal("refused", "there is no nic of that name with a generator");
+	if (!rate_get(q->json, "rate", &rates.packets) ||
+	    !rate_get(q->json, "new_flows", &rates.new_flows) ||
+	    !rate_get(q->json, "syn_flood", &rates.syns))
+		return command_refusal(
+			"usage", "rates are packets in a second, 0 to 1000000000; rate 0 is max");
+	dataplane_generator_rates(q->c->dp, nic, &rates);
+	dataplane_generator_info(q->c->dp, nic, &rates);
+	return json_pack("{s:s, s:I, s:I, s:I}", "nic", name, "rate", (json_int_t)rates.packets,
+			 "new_flows", (json_int_t)rates.new_flows, "syn_flood",
+			 (json_int_t)rates.syns);
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(struct request *q);
@@ -293,7 +354,8 @@ static const struct {
 	{ "bindings", command_bindings, false }, { "flows", command_flows, false },
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
 	{ "events", command_events, false },     { "bind", command_bind, true },
-	{ "unbind", command_unbind, true },
+	{ "unbind", command_unbind, true },      { "drain", command_drain, true },
+	{ "generate", command_generate, true },
 };
 
 static json_t *
@@ -311,7 +373,7 @@ dispatch(struct request *q)
 			continue;
 		if (commands[i].changes && uid != 0 && uid != q->c->daemon_uid)
 			return command_refusal(
-				"denied", "only root and berthd's own user may change bindings");
+				"denied", "only root and berthd's own user may change anything");
 		answer = commands[i].run(q);
 		if (answer != NULL && json_object_get(answer, "ok") == NULL)
 			json_object_set_new(answer, "ok", json_true());

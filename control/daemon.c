@@ -19,6 +19,7 @@
 #include "control/commands.h"
 #include "control/console.h"
 #include "control/eal.h"
+#include "control/ends.h"
 #include "control/events.h"
 #include "control/ipfix.h"
 #include "control/listen.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct eal_arguments eal;
 	struct dataplane *dp;
 	struct bindings *bindings;
+	struct connections *connections;
 	struct notifier *notifier;
 	struct apps *apps;
 	struct neighbours *neighbours;
@@ -211,6 +213,9 @@ dataplane_prepare(struct daemon *d)
 	for (uint16_t i = 0; i < options.nics_count; i++)
 		memcpy(options.nics[i].device, d->eal.device[i], sizeof(options.nics[i].device));
 	memcpy(options.kernel_device, d->eal.kernel_device, sizeof(options.kernel_device));
+	for (uint16_t i = 0; i < options.ends_count; i++)
+		memcpy(options.ends[i].device.device, d->eal.end_device[i],
+		       sizeof(options.ends[i].device.device));
 	fprintf(stderr, "berthd: flow tables: %u flows of each worker, %llu MiB in all\n",
 		options.flows_capacity,
 		(unsigned long long)(options.workers * dataplane_flow_bytes(options.flows_capacity,
@@ -231,8 +236,6 @@ bindings_start(struct daemon *d)
 	const struct bindings_options options = {
 		.daemon_uid = geteuid(),
 		.quota = d->config->quota.bindings,
-		.ephemeral_first = d->config->ephemeral.first,
-		.ephemeral_last = d->config->ephemeral.last,
 		.links = dataplane_links(d->dp),
 		.grants_count = d->config->grants_count,
 		.grants = d->config->grants,
@@ -246,6 +249,27 @@ static void
 bindings_stop(struct daemon *d)
 {
 	bindings_destroy(d->bindings);
+}
+
+static int
+connections_start(struct daemon *d)
+{
+	const struct connections_options options = {
+		.dp = d->dp,
+		.bindings = d->bindings,
+		.quota = d->config->quota.connections,
+		.ephemeral_first = d->config->ephemeral.first,
+		.ephemeral_last = d->config->ephemeral.last,
+	};
+	const int rc = connections_create(&options, &d->connections);
+
+	return rc == 0 ? 0 : fail("connected sockets cannot be kept", rc);
+}
+
+static void
+connections_stop(struct daemon *d)
+{
+	connections_destroy(d->connections);
 }
 
 static int
@@ -269,6 +293,7 @@ apps_start(struct daemon *d)
 		.base = d->base,
 		.dp = d->dp,
 		.bindings = d->bindings,
+		.connections = d->connections,
 		.notifier = d->notifier,
 		.quota_applications = d->config->quota.applications,
 		.quota_ring_bytes = d->config->quota.ring_bytes,
@@ -276,6 +301,13 @@ apps_start(struct daemon *d)
 	const int rc = apps_create(&options, &d->apps);
 
 	return rc == 0 ? 0 : fail("applications cannot be kept", rc);
+}
+
+/* Undone by apps_stop(). */
+static int
+ends_start(struct daemon *d)
+{
+	return ends_open(d->apps, d->config);
 }
 
 static void
@@ -465,8 +497,10 @@ static const struct {
 	{ eal_start, eal_stop },
 	{ dataplane_prepare, dataplane_end },
 	{ bindings_start, bindings_stop },
+	{ connections_start, connections_stop },
 	{ notifier_begin, notifier_end },
 	{ apps_start, apps_stop },
+	{ ends_start, NULL },
 	{ neighbours_start, neighbours_stop },
 	{ flow_events_start, flow_events_stop },
 	{ ipfix_start, ipfix_stop },

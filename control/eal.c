@@ -16,10 +16,12 @@
 #define ORDINARY_PAGE_BYTES   4096
 
 /* One argument: room for a list of a thousand processors. */
-#define ARGUMENT_BYTES 8192
+#define ARGUMENT_BYTES   8192
 
-#define WORKER_BYTES   (4u << 20)
-#define EAL_BYTES      (32u << 20)
+#define GENERATOR_DEVICE "net_null_generator_" /* and the nic's name */
+
+#define WORKER_BYTES     (4u << 20)
+#define EAL_BYTES        (32u << 20)
 
 static uint32_t
 round_up(uint32_t value, uint32_t to)
@@ -47,10 +49,9 @@ eal_buffers_needed(const struct config *config)
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		buffers += config->nics[i].queues * (uint32_t)config->nics[i].rx_descriptors +
 			   workers * (uint32_t)config->nics[i].tx_descriptors;
-	/* The kernel port's device has a queue pair per worker, as deep as the first nic's. */
-	if (config->kernel_interface[0] != '\0')
-		buffers += workers * ((uint32_t)config->nics[0].rx_descriptors +
-				      config->nics[0].tx_descriptors);
+	/* These have a queue pair per worker at most, as deep as the first nic's. */
+	buffers += ((config->kernel_interface[0] != '\0') + config->ends_count) * workers *
+		   ((uint32_t)config->nics[0].rx_descriptors + config->nics[0].tx_descriptors);
 	return buffers;
 }
 
@@ -160,6 +161,10 @@ add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
 		snprintf(name, 64, "%.*s", name_bytes, nic->device);
 		return add(a, "%s=%s", nic->device_kind == CONFIG_DEVICE_PCI ? "--allow" : "--vdev",
 			   nic->device);
+	case CONFIG_DEVICE_GENERATOR:
+		/* It gives empty buffers and forgets what it is to send. */
+		snprintf(name, 64, GENERATOR_DEVICE "%s", nic->name);
+		return add(a, "--vdev=%s", name);
 	case CONFIG_DEVICE_INTERFACE:
 		/* A nic's name is unique, and config.h keeps vdevs from names like this. */
 		snprintf(name, 64, "net_af_packet_%s", nic->name);
@@ -168,6 +173,23 @@ add_nic(struct eal_arguments *a, const struct config_nic *nic, char name[64])
 			   name, nic->device, nic->queues, f.frame_bytes, f.block_bytes, f.count);
 	}
 	return -EINVAL;
+}
+
+/* The device at a port's end. */
+static int
+add_end(struct eal_arguments *a, const struct config_end *end, char name[64])
+{
+	const int name_bytes = (int)strcspn(end->device, ",");
+
+	if (end->tap) {
+		/* A port's name is unique, and assemble.c keeps vdevs from names like this. */
+		snprintf(name, 64, "net_tap_port_%s", end->name);
+		return add(a, "--vdev=%s,iface=%s", name, end->device);
+	}
+	if (name_bytes >= 64)
+		return -ENOSPC;
+	snprintf(name, 64, "%.*s", name_bytes, end->device);
+	return add(a, "--vdev=%s", end->device);
 }
 
 static int
@@ -187,6 +209,8 @@ add_devices(struct eal_arguments *a, const struct config *config)
 		snprintf(a->kernel_device, sizeof(a->kernel_device), "net_tap_kernel");
 		error = add(a, "--vdev=%s,iface=%s", a->kernel_device, config->kernel_interface);
 	}
+	for (uint16_t i = 0; error == 0 && i < config->ends_count; i++)
+		error = add_end(a, &config->ends[i], a->end_device[i]);
 	return error;
 }
 

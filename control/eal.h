@@ -10,8 +10,8 @@
 
 #include "config/config.h"
 
-#define EAL_ARGUMENTS_MAX (16 + 2 * (NICS_MAX + 1))
-#define EAL_TEXT_BYTES    16384
+#define EAL_ARGUMENTS_MAX (16 + 2 * (NICS_MAX + 1 + PORT_ENDS_MAX))
+#define EAL_TEXT_BYTES    24576
 
 /* values[] points into text[]: the struct stays where eal_arguments() filled it. */
 struct eal_arguments {
@@ -19,6 +19,7 @@ struct eal_arguments {
 	char *values[EAL_ARGUMENTS_MAX + 1]; /* NULL after the last; rte_eal_init() reorders them */
 	char device[NICS_MAX][64];           /* names by which DPDK knows the nics */
 	char kernel_device[64];              /* "": no kernel port */
+	char end_device[PORT_ENDS_MAX][64];  /* of ports' ends */
 	bool hugepages;                      /* what CONFIG_MEMORY_AUTO came to */
 	uint32_t text_used;
 	char text[EAL_TEXT_BYTES];

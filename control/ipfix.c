@@ -1,69 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ipfix.c: turns flows that ended into IPFIX messages, by libfixbuf, which writes them to memory.
- */
+/* ipfix.c: sends flows that ended to a collector, as IPFIX messages. */
 #include "control/ipfix.h"
 
 #include <errno.h>
-#include <fixbuf/public.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/base/check.h"
 #include "common/base/clock.h"
+#include "dataplane/export/ipfix_writer.h"
 
 /* A record waits no longer than this for its message to fill. */
-#define TICK_MS          200
-#define TEMPLATE_IPV4    256
-#define TEMPLATE_IPV6    257
-#define TEMPLATE_MEMORY  300
-#define BIFLOW_INITIATOR 1 /* RFC 5103 6.3: the source is who began */
-
-/* flowEndReason (RFC 5102 5.11.3). */
-enum { END_IDLE = 1, END_DETECTED = 3, END_FORCED = 4, END_NO_RESOURCES = 5 };
-
-/* A record in memory, as `elements` describes it. */
-struct export_record {
-	uint64_t start_ms, end_ms;
-	uint64_t bytes[2], packets[2];
-	uint32_t source4, destination4; /* host order: libfixbuf turns them */
-	uint8_t source6[16], destination6[16];
-	uint32_t interface, zone;
-	uint16_t source_port, destination_port;
-	uint16_t tcp_flags[2];
-	uint16_t vlan;
-	uint8_t proto, end, direction;
-	uint8_t padding[3];
-};
-static_assert(sizeof(struct export_record) == 112, "no holes but the named one");
-
-enum { IPV4 = 1, IPV6 = 2, MEMORY = 4, ALL = 7 };
-
-/* Every element is in memory; those of a family are sent in its template only. */
-static fbInfoElementSpec_t elements[] = {
-	{ (char *)"flowStartMilliseconds", 8, 0 },
-	{ (char *)"flowEndMilliseconds", 8, 0 },
-	{ (char *)"octetDeltaCount", 8, 0 },
-	{ (char *)"reverseOctetDeltaCount", 8, 0 },
-	{ (char *)"packetDeltaCount", 8, 0 },
-	{ (char *)"reversePacketDeltaCount", 8, 0 },
-	{ (char *)"sourceIPv4Address", 4, IPV4 },
-	{ (char *)"destinationIPv4Address", 4, IPV4 },
-	{ (char *)"sourceIPv6Address", 16, IPV6 },
-	{ (char *)"destinationIPv6Address", 16, IPV6 },
-	{ (char *)"ingressInterface", 4, 0 },
-	{ (char *)"ingressVRFID", 4, 0 },
-	{ (char *)"sourceTransportPort", 2, 0 },
-	{ (char *)"destinationTransportPort", 2, 0 },
-	{ (char *)"tcpControlBits", 2, 0 },
-	{ (char *)"reverseTcpControlBits", 2, 0 },
-	{ (char *)"vlanId", 2, 0 },
-	{ (char *)"protocolIdentifier", 1, 0 },
-	{ (char *)"flowEndReason", 1, 0 },
-	{ (char *)"biflowDirection", 1, 0 },
-	{ (char *)"paddingOctets", 3, MEMORY },
-	FB_IESPEC_NULL,
-};
+#define TICK_MS 200
 
 struct ipfix {
 	struct flow_listener listener;
@@ -72,15 +19,11 @@ struct ipfix {
 	const struct link_set *links;
 	struct collector *collector;
 	struct event *tick;
-	fbInfoModel_t *model;
 	/* Of one session: a UDP collector's whole life, or one TCP connection. */
 	uint32_t session; /* of the collector; 0: none */
-	fBuf_t *buffer;
-	fbExporter_t *exporter;
+	struct ipfix_writer *writer;
 	uint64_t templates_ms; /* when they were sent last */
 	bool templates_due;    /* a message was refused: it, or one before, may have had them */
-	uint32_t waiting;      /* records in the buffer's message */
-	uint8_t message[COLLECTOR_MESSAGE_BYTES];
 	struct ipfix_counts counts;
 };
 
@@ -90,85 +33,43 @@ ipfix_of(struct flow_listener *l)
 	return (struct ipfix *)((char *)l - offsetof(struct ipfix, listener));
 }
 
-/* Ends the buffer's message and gives it to the collector. */
-static void
-flush(struct ipfix *x)
+/* ipfix_emit_fn */
+static bool
+emit(void *context, const uint8_t *message, size_t bytes, uint32_t records)
 {
-	GError *error = NULL;
-	const bool taken =
-		fBufEmit(x->buffer, &error) &&
-		collector_send(x->collector, x->message, fbExporterGetMsgLen(x->exporter));
+	struct ipfix *x = context;
+	const bool taken = bytes > 0 && collector_send(x->collector, message, bytes);
 
-	g_clear_error(&error);
-	*(taken ? &x->counts.exported : &x->counts.lost) += x->waiting;
-	x->waiting = 0;
+	*(taken ? &x->counts.exported : &x->counts.lost) += records;
 	x->templates_due |= !taken;
+	return taken;
 }
 
 static void
 session_end(struct ipfix *x)
 {
-	x->counts.lost += x->waiting;
-	x->waiting = 0;
-	if (x->buffer != NULL)
-		fBufFree(x->buffer);
-	x->buffer = NULL;
+	if (x->session == 0)
+		return;
+	x->counts.lost += ipfix_writer_waiting(x->writer);
+	ipfix_writer_destroy(x->writer);
 	x->session = 0;
 }
 
-/* Adds one template, in memory or for messages; those elements whose flags are among `flags`. */
-static bool
-template_add(struct ipfix *x, fbSession_t *session, bool memory, uint16_t id, uint32_t flags)
+static void
+templates_send(struct ipfix *x, uint64_t now_ms)
 {
-	fbTemplate_t *t = fbTemplateAlloc(x->model);
-	GError *error = NULL;
-	bool added = fbTemplateAppendSpecArray(t, elements, flags, &error) &&
-		     fbSessionAddTemplate(session, memory, id, t, &error) == id;
-
-	if (!added)
-		fbTemplateFreeUnused(t);
-	g_clear_error(&error);
-	return added;
-}
-
-/* Begins a message with the templates, which fit; the one before was given away. */
-static bool
-templates_put(struct ipfix *x, uint64_t now_ms)
-{
-	GError *error = NULL;
-	bool sent;
-
-	/* libfixbuf begins a message for templates in this mode only. */
-	fBufSetAutomaticMode(x->buffer, TRUE);
-	sent = fbSessionExportTemplates(fBufGetSession(x->buffer), &error);
-	fBufSetAutomaticMode(x->buffer, FALSE);
-	g_clear_error(&error);
 	x->templates_ms = now_ms;
 	x->templates_due = false;
-	return sent;
+	(void)ipfix_writer_templates(x->writer);
 }
 
-/* Sequence numbers begin at 0 and templates are unknown (RFC 7011 8, 10.4). */
 static void
 session_begin(struct ipfix *x, uint32_t number, uint64_t now_ms)
 {
-	fbSession_t *session = fbSessionAlloc(x->model);
-
-	fbSessionSetDomain(session, x->options.domain);
-	if (!template_add(x, session, true, TEMPLATE_MEMORY, ALL) ||
-	    !template_add(x, session, false, TEMPLATE_IPV4, IPV4) ||
-	    !template_add(x, session, false, TEMPLATE_IPV6, IPV6)) {
-		fbSessionFree(session);
+	if (ipfix_writer_create(x->options.domain, emit, x, &x->writer) != 0)
 		return;
-	}
-	x->exporter = fbExporterAllocBuffer(x->message, sizeof(x->message));
-	x->buffer = fBufAllocForExport(session, x->exporter);
-	fBufSetAutomaticMode(x->buffer, FALSE);
 	x->session = number;
-	if (!templates_put(x, now_ms))
-		session_end(x);
-	else
-		flush(x);
+	templates_send(x, now_ms);
 }
 
 static void
@@ -180,108 +81,38 @@ tick_event(evutil_socket_t fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	if (x->waiting != 0)
-		flush(x);
+	if (x->session != 0)
+		(void)ipfix_writer_flush(x->writer);
 	collector_tick(x->collector, now_ms);
 	session = collector_session(x->collector);
-	if (session != x->session && x->session != 0)
+	if (session != x->session)
 		session_end(x);
 	if (session != x->session)
 		session_begin(x, session, now_ms);
 	else if (session != 0 && !x->options.collector.tcp &&
-		 (x->templates_due ||
-		  now_ms - x->templates_ms >= x->options.template_s * 1000ull) &&
-		 templates_put(x, now_ms))
-		flush(x);
-}
-
-static uint8_t
-end_reason(uint8_t end)
-{
-	switch (end) {
-	case FLOW_END_FIN:
-	case FLOW_END_RST:
-		return END_DETECTED;
-	case FLOW_END_SHUTDOWN:
-		return END_FORCED;
-	case FLOW_END_EVICTED:
-		return END_NO_RESOURCES;
-	default:
-		return END_IDLE;
-	}
-}
-
-static void
-record_fill(const struct ipfix *x, const struct flow_record *r, const struct record_clock *clock,
-	    struct export_record *out)
-{
-	const unsigned from = flow_record_origin(r), to = !from;
-	const struct link *link = r->link < x->links->count ? &x->links->links[r->link] : NULL;
-
-	*out = (struct export_record){
-		.start_ms = record_wall_ms(clock, r->first_ms),
-		.end_ms = record_wall_ms(clock, r->last_ms),
-		.bytes = { r->bytes[0], r->bytes[1] },
-		.packets = { r->packets[0], r->packets[1] },
-		.interface = link == NULL ? 0 : link->nic + 1u,
-		.zone = r->key.zone,
-		.source_port = r->key.port[from],
-		.destination_port = r->key.port[to],
-		.tcp_flags = { r->tcp_flags[0], r->tcp_flags[1] },
-		.vlan = link == NULL ? 0 : link->vlan,
-		.proto = r->key.proto,
-		.end = end_reason(r->end),
-		.direction = BIFLOW_INITIATOR,
-	};
-	if (r->key.family == FAMILY_IPV4) {
-		memcpy(&out->source4, r->key.addr[from], sizeof(out->source4));
-		memcpy(&out->destination4, r->key.addr[to], sizeof(out->destination4));
-		out->source4 = g_ntohl(out->source4);
-		out->destination4 = g_ntohl(out->destination4);
-	} else {
-		memcpy(out->source6, r->key.addr[from], sizeof(out->source6));
-		memcpy(out->destination6, r->key.addr[to], sizeof(out->destination6));
-	}
-}
-
-/* Whether the record is in the message now; not when that is full. */
-static bool
-append(struct ipfix *x, const struct flow_record *r, struct export_record *record)
-{
-	const uint16_t template = r->key.family == FAMILY_IPV4 ? TEMPLATE_IPV4 : TEMPLATE_IPV6;
-	GError *error = NULL;
-	const bool added = fBufSetInternalTemplate(x->buffer, TEMPLATE_MEMORY, &error) &&
-			   fBufSetExportTemplate(x->buffer, template, &error) &&
-			   fBufAppend(x->buffer, (uint8_t *)record, sizeof(*record), &error);
-
-	g_clear_error(&error);
-	return added;
+		 (x->templates_due || now_ms - x->templates_ms >= x->options.template_s * 1000ull))
+		templates_send(x, now_ms);
 }
 
 static void
 tell(struct flow_listener *l, const struct flow_event *event, const struct record_clock *clock)
 {
 	struct ipfix *x = ipfix_of(l);
-	struct export_record record;
+	const struct flow_record *r = &event->flow;
+	const struct link *link = r->link < x->links->count ? &x->links->links[r->link] : NULL;
+	const struct ipfix_record record = {
+		.flow = r,
+		.start_ms = record_wall_ms(clock, r->first_ms),
+		.end_ms = record_wall_ms(clock, r->last_ms),
+		.packets = { r->packets[0], r->packets[1] },
+		.bytes = { r->bytes[0], r->bytes[1] },
+		.interface = link == NULL ? 0 : link->nic + 1u,
+		.vlan = link == NULL ? 0 : link->vlan,
+		.end = ipfix_end_of(r->end),
+	};
 
-	if (event->kind != FLOW_EVENT_DESTROY)
-		return;
-	if (x->session == 0) {
-		x->counts.lost++;
-		return;
-	}
-	record_fill(x, &event->flow, clock, &record);
-	bool added = append(x, &event->flow, &record);
-
-	/* libfixbuf refuses what no longer fits, and once what would begin another message. */
-	if (!added) {
-		if (x->waiting != 0)
-			flush(x);
-		added = append(x, &event->flow, &record);
-	}
-	if (added)
-		x->waiting++;
-	else
+	if (event->kind == FLOW_EVENT_DESTROY &&
+	    (x->session == 0 || !ipfix_writer_put(x->writer, &record)))
 		x->counts.lost++;
 }
 
@@ -307,12 +138,10 @@ ipfix_create(struct event_base *base, struct dataplane *dp, struct flow_events *
 	x->links = dataplane_links(dp);
 	x->listener.tell = tell;
 	x->listener.lost = lost;
-	x->model = fbInfoModelAlloc();
 	x->tick = event_new(base, -1, EV_PERSIST, tick_event, x);
 	if (x->tick == NULL || event_add(x->tick, &tick) != 0) {
 		if (x->tick != NULL)
 			event_free(x->tick);
-		fbInfoModelFree(x->model);
 		collector_destroy(x->collector);
 		free(x);
 		return -ENOMEM;
@@ -329,10 +158,9 @@ ipfix_destroy(struct ipfix *x)
 	if (x == NULL)
 		return;
 	flow_events_leave(x->events, &x->listener);
-	if (x->waiting != 0)
-		flush(x);
+	if (x->session != 0)
+		(void)ipfix_writer_flush(x->writer);
 	session_end(x);
-	fbInfoModelFree(x->model);
 	collector_destroy(x->collector);
 	event_free(x->tick);
 	free(x);

@@ -105,6 +105,21 @@ port_memory_create(port_ref ref, uint32_t app, uint32_t rings, uint32_t ring_byt
 	return 0;
 }
 
+int
+port_memory_create_end(port_ref ref, uint32_t app, uint16_t end, struct port_memory **out)
+{
+	struct port_memory *m = memory_allocate(sizeof(*m));
+
+	if (m == NULL)
+		return -ENOMEM;
+	m->head.free_fn = free;
+	m->dp.ref = ref;
+	m->dp.app = app;
+	m->dp.end = end;
+	*out = m;
+	return 0;
+}
+
 void
 memory_free(void *memory)
 {

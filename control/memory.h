@@ -43,5 +43,8 @@ int app_memory_create(uint32_t id, uint32_t rings, uint32_t ring_bytes, struct a
 int port_memory_create(port_ref ref, uint32_t app, uint32_t rings, uint32_t ring_bytes,
 		       struct port_memory **out, int fds[2]);
 
+/* The same of a port whose end is device `end`: without rings, and so nothing to send. */
+int port_memory_create_end(port_ref ref, uint32_t app, uint16_t end, struct port_memory **out);
+
 /* Frees what was made here; shaped for dataplane_retire(). */
 void memory_free(void *memory);

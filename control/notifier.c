@@ -23,7 +23,8 @@ struct watch {
 	const struct port_sleep *sleep;
 	uint32_t rings;
 	int wake_fd;
-	bool signalled;       /* since then neither the flag was seen clear nor a packet taken */
+	uint32_t flag;        /* as last seen */
+	bool signalled;       /* since then the flag kept its value and no packet was taken */
 	uint32_t consumed;    /* sum over rings when it was signalled */
 	uint32_t rounds_left; /* until it is signalled once more */
 };
@@ -61,18 +62,20 @@ watch_filled(const struct watch *w, uint32_t *consumed)
 }
 
 /* An application sets its flag, then looks at its rings once more, then sleeps. So a packet that it
- * missed is seen here with the flag set. One wake-up is enough until it clears the flag or takes
+ * missed is seen here with the flag set. One wake-up is enough until it changes the flag or takes
  * something; both are watched for, and time mends what neither shows. Returns whether it sleeps. */
 static bool
 watch_look(struct watch *w)
 {
 	static const uint64_t one = 1;
+	const uint32_t flag = atomic_load_explicit(&w->sleep->sleeping, memory_order_acquire);
 	uint32_t consumed;
 
-	if (atomic_load_explicit(&w->sleep->sleeping, memory_order_acquire) == 0) {
+	if (flag != w->flag)
 		w->signalled = false;
+	w->flag = flag;
+	if (flag == 0)
 		return false;
-	}
 	if (!watch_filled(w, &consumed))
 		return true;
 	if (w->signalled && consumed == w->consumed && --w->rounds_left > 0)

@@ -23,6 +23,23 @@ link_from_config(const struct config *config, const struct config_link *from, st
 }
 
 static void
+generator_from_config(const struct config_generator *from, struct generator_options *to)
+{
+	*to = (struct generator_options){
+		.flows = from->flows,
+		.zipf = from->zipf,
+		.bytes = from->bytes,
+		.port_first = from->port_first,
+		.port_last = from->port_last,
+		.ipv6_percent = from->ipv6_percent,
+		.tcp = from->tcp,
+		.cold = from->cold,
+		.checksums_verified = !from->software_checksums,
+		.rates = { from->rate, from->new_flows, from->syn_flood },
+	};
+}
+
+static void
 nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 {
 	*to = (struct dataplane_nic_options){
@@ -36,6 +53,26 @@ nic_from_config(const struct config_nic *from, struct dataplane_nic_options *to)
 		.source_routes = from->source_routes_ignore,
 	};
 	memcpy(to->name, from->name, sizeof(to->name));
+	if (from->device_kind == CONFIG_DEVICE_GENERATOR)
+		generator_from_config(&from->generator, &to->generator);
+}
+
+/* A tap has a queue pair for each worker: the kernel sends each flow's packets to the one that the
+ * flow came by, and so to its owner. Other devices must agree on the number with their peer. */
+static void
+end_from_config(const struct config *config, const struct config_end *from,
+		struct dataplane_end_options *to)
+{
+	*to = (struct dataplane_end_options){
+		.device = { .queues = from->tap ? config->workers_count : 1,
+			    .rx_descriptors = config->nics[0].rx_descriptors,
+			    .tx_descriptors = config->nics[0].tx_descriptors },
+		.zone = from->zone,
+	};
+	memcpy(to->device.name, from->name, sizeof(to->device.name));
+	for (uint16_t i = 0; i < config->nics_count; i++)
+		if (config->nics[i].mtu > to->device.mtu)
+			to->device.mtu = config->nics[i].mtu;
 }
 
 static int
@@ -112,6 +149,8 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
 		.tracking = tracking_from_config(config->tracking_mode),
+		.connections_capacity = config->connections.capacity,
+		.connections_quarantine_ms = config->connections.quarantine_s * 1000,
 		.fragments = {
 			.timeout_ms = config->fragments.timeout_ms,
 			.datagrams = config->fragments.datagrams,
@@ -122,6 +161,9 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);
+	out->ends_count = config->ends_count;
+	for (uint16_t i = 0; i < config->ends_count; i++)
+		end_from_config(config, &config->ends[i], &out->ends[i]);
 	tunnels_from_config(config, &out->tunnels);
 	for (uint16_t i = 0; i < config->links_count; i++)
 		link_from_config(config, &config->links[i], &out->links.links[i]);

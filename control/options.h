@@ -5,5 +5,6 @@
 #include "config/config.h"
 #include "dataplane/dataplane.h"
 
-/* Fills all but the DPDK names of devices (nics[].device, kernel_device), which EAL chooses. */
+/* Fills all but the DPDK names of devices (nics[].device, kernel_device,
+ * ends[].device), which EAL chooses. */
 void options_from_config(const struct config *config, struct dataplane_options *out);

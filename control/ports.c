@@ -85,29 +85,53 @@ undo_memory:
 	return rc;
 }
 
+/* A port without its end, under a number of its own that it does not have yet. */
+static int
+port_make(struct app *app, const char *name, struct app_port **out)
+{
+	struct app_port *port;
+	uint16_t id;
+	const int rc = choose_id(app->apps, app->who.uid, &id);
+
+	if (rc != 0)
+		return rc;
+	port = calloc(1, sizeof(*port));
+	if (port == NULL)
+		return -ENOMEM;
+	port->app = app;
+	port->ref = new_life(app->apps, id);
+	port->wake_fd = -1;
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	*out = port;
+	return 0;
+}
+
+static void
+port_enter(struct app_port *port)
+{
+	struct apps *a = port->app->apps;
+
+	TAILQ_INSERT_TAIL(&port->app->ports, port, of_app);
+	a->ports[port_ref_id(port->ref)] = port;
+	apps_changed(a);
+}
+
 int
 app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct app_port **out,
 	      int fds[3], char why[MESSAGE_TEXT_BYTES])
 {
-	struct apps *a = app->apps;
 	struct app_port *port;
-	uint16_t id;
 	int rc = app_check_rings(app, ring_bytes, why);
 
 	if (rc != 0)
 		return rc;
-	rc = choose_id(a, app->who.uid, &id);
+	rc = port_make(app, name, &port);
 	if (rc != 0) {
-		snprintf(why, MESSAGE_TEXT_BYTES, "there are as many ports open as may be");
+		snprintf(why, MESSAGE_TEXT_BYTES, "%s",
+			 rc == -ENOMEM ? "no memory for another port"
+				       : "there are as many ports open as may be");
 		return rc;
 	}
-	port = calloc(1, sizeof(*port));
-	if (port == NULL) {
-		snprintf(why, MESSAGE_TEXT_BYTES, "no memory for another port");
-		return -ENOMEM;
-	}
-	port->app = app;
-	port->ref = new_life(a, id);
 	rc = port_build(port, ring_bytes, fds);
 	if (rc != 0) {
 		snprintf(why, MESSAGE_TEXT_BYTES, "berthd could not make the rings: %s",
@@ -115,11 +139,26 @@ app_port_open(struct app *app, const char *name, uint32_t ring_bytes, struct app
 		free(port);
 		return rc;
 	}
-	port->ring_bytes = (uint64_t)a->rings * ring_bytes;
-	memcpy(port->name, name, sizeof(port->name));
-	TAILQ_INSERT_TAIL(&app->ports, port, of_app);
-	a->ports[id] = port;
-	apps_changed(a);
+	port->ring_bytes = (uint64_t)app->apps->rings * ring_bytes;
+	port_enter(port);
+	*out = port;
+	return 0;
+}
+
+int
+app_port_open_end(struct app *app, const char *name, uint16_t end, struct app_port **out)
+{
+	struct app_port *port;
+	int rc = port_make(app, name, &port);
+
+	if (rc != 0)
+		return rc;
+	rc = port_memory_create_end(port->ref, app->id, end, &port->memory);
+	if (rc != 0) {
+		free(port);
+		return rc;
+	}
+	port_enter(port);
 	*out = port;
 	return 0;
 }
@@ -130,8 +169,11 @@ app_port_close(struct app_port *port)
 	struct apps *a = port->app->apps;
 
 	bindings_remove_port(a->options.bindings, port->ref);
-	notifier_remove(a->options.notifier, port->memory->pair.ours);
-	close(port->wake_fd);
+	connections_close_port(a->options.connections, port->ref);
+	if (port->wake_fd >= 0) {
+		notifier_remove(a->options.notifier, port->memory->pair.ours);
+		close(port->wake_fd);
+	}
 	port->memory->head.next = a->over;
 	a->over = &port->memory->head;
 	a->ports[port_ref_id(port->ref)] = NULL;
@@ -140,16 +182,31 @@ app_port_close(struct app_port *port)
 	apps_changed(a);
 }
 
+uint64_t
+app_port_drain(struct app_port *port, bool *changed)
+{
+	struct apps *a = port->app->apps;
+	struct port_counts counts;
+
+	*changed = bindings_drain_port(a->options.bindings, port->ref) != 0;
+	if (*changed)
+		apps_changed(a);
+	dataplane_port_counts(a->options.dp, port->ref, &counts);
+	return counts.flows;
+}
+
 int
-app_port_bind(struct app_port *port, const struct identity *identity, bool shared,
+app_port_bind(struct app_port *port, const struct identity *identity, uint32_t flags,
 	      const struct credentials *asker, const struct binding **out,
 	      char why[MESSAGE_TEXT_BYTES])
 {
 	const struct app *app = port->app;
+	const uint32_t weight = (flags & MESSAGE_BIND_WEIGHT_MASK) >> MESSAGE_BIND_WEIGHT_SHIFT;
 	struct binding want = {
 		.identity = *identity,
-		.shared = shared,
-		.weight = 1,
+		.shared = (flags & MESSAGE_BIND_SHARED) != 0,
+		.reuse = (flags & MESSAGE_BIND_REUSE) != 0,
+		.weight = (uint16_t)(weight == 0 ? 1 : weight),
 		.port = port->ref,
 		.app = app->id,
 		.pid = app->who.pid,
@@ -159,8 +216,41 @@ app_port_bind(struct app_port *port, const struct identity *identity, bool share
 
 	memcpy(want.port_name, port->name, sizeof(want.port_name));
 	memcpy(want.app_name, app->name, sizeof(want.app_name));
+	rc = identity->port_first == 0
+		     ? connections_choose(app->apps->options.connections, &want.identity, why)
+		     : connections_admit(app->apps->options.connections, identity, asker->uid, why);
+	if (rc != 0)
+		return rc;
 	rc = bindings_add(app->apps->options.bindings, &want, asker, out, why);
 	if (rc == 0)
 		apps_changed(app->apps);
+	return rc;
+}
+
+int
+app_port_connect(struct app_port *port, const struct identity *identity,
+		 const struct credentials *asker, struct connection *out,
+		 char why[MESSAGE_TEXT_BYTES])
+{
+	const struct app *app = port->app;
+	struct connections *c = app->apps->options.connections;
+	const struct binding want = {
+		.identity = *identity,
+		.port = port->ref,
+		.uid = app->who.uid,
+	};
+	const int rc = connections_open(c, &want, asker, out, why);
+	const struct app_port *holder;
+	char text[IDENTITY_TEXT_BYTES];
+	port_ref ref;
+
+	if (rc != -EADDRINUSE)
+		return rc;
+	ref = connections_holder(c, identity);
+	holder = apps_port(app->apps, port_ref_id(ref));
+	if (ref != PORT_REF_NONE && holder != NULL && holder->ref == ref)
+		snprintf(why, MESSAGE_TEXT_BYTES, "%.110s is connected by %s (pid %d)",
+			 identity_format(identity, text), holder->app->name,
+			 (int)holder->app->who.pid);
 	return rc;
 }

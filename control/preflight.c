@@ -82,7 +82,9 @@ check_memory(struct preflight *p, bool hugepages)
 	const enum track_mode tracking =
 		c->tracking_mode == CONFIG_TRACKING_OFF ? TRACK_OFF : TRACK_LOOSE;
 	const uint64_t flows =
-		c->workers_count * dataplane_flow_bytes(c->flows_capacity, tracking) >> 20;
+		(c->workers_count * dataplane_flow_bytes(c->flows_capacity, tracking) +
+		 connect_table_bytes(c->connections.capacity)) >>
+		20;
 	const uint64_t ordinary = flows + (hugepages ? 0 : eal_megabytes(c, false));
 	const uint64_t available =
 		preflight_number(p, "/proc/meminfo", "MemAvailable:", 10, UINT64_MAX) >> 10;
@@ -103,9 +105,9 @@ check_memory(struct preflight *p, bool hugepages)
 	if (available < ordinary)
 		preflight_missing(
 			p,
-			"%" PRIu64 " MiB of memory are needed (%" PRIu64 " of them for flows), but "
-			"%" PRIu64 " MiB are available: lower flows.capacity, memory.buffers or "
-			"descriptors",
+			"%" PRIu64 " MiB of memory are needed (%" PRIu64 " of them for flows and "
+			"connections), but %" PRIu64 " MiB are available: lower flows.capacity, "
+			"connections.capacity, memory.buffers or descriptors",
 			ordinary, flows, available);
 	/* EAL reserves more addresses than it uses; half a gigabyte is the least seen to work. */
 	if (limit < ordinary + 512)
@@ -194,6 +196,8 @@ eal_preflight_on(const struct eal_host *host, const struct config *config, FILE 
 		preflight_nic(&p, &config->nics[i]);
 	check_locked(&p);
 	preflight_kernel_port(&p);
+	for (uint16_t i = 0; i < config->ends_count; i++)
+		preflight_end(&p, &config->ends[i]);
 	if (p.missing > 0)
 		return -ENODEV;
 	*hugepages = huge;

@@ -34,3 +34,4 @@ int preflight_interface(const char *name, struct eal_interface *out);
 void preflight_nic(struct preflight *p, const struct config_nic *nic);
 /* The kernel port's tap, where the configuration has one. */
 void preflight_kernel_port(struct preflight *p);
+void preflight_end(struct preflight *p, const struct config_end *end);

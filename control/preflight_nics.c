@@ -256,6 +256,9 @@ preflight_nic(struct preflight *p, const struct config_nic *nic)
 		    strncmp(nic->device, "net_tun", 7) == 0)
 			check_tun(p, whose);
 		break;
+	case CONFIG_DEVICE_GENERATOR:
+		check_driver(p, whose, "net_null");
+		break;
 	case CONFIG_DEVICE_INTERFACE:
 		check_driver(p, whose, "net_af_packet");
 		check_interface(p, nic);
@@ -270,4 +273,15 @@ preflight_kernel_port(struct preflight *p)
 		return;
 	check_driver(p, "kernel.interface", "net_tap");
 	check_tun(p, "kernel.interface");
+}
+
+void
+preflight_end(struct preflight *p, const struct config_end *end)
+{
+	char whose[NAME_BYTES + 8];
+
+	snprintf(whose, sizeof(whose), "port %s", end->name);
+	check_driver(p, whose, end->tap ? "net_tap" : end->device);
+	if (end->tap)
+		check_tun(p, whose);
 }

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FDS_MAX 3
+#define FDS_MAX    3
+#define BIND_FLAGS ((uint32_t)(MESSAGE_BIND_SHARED | MESSAGE_BIND_REUSE | MESSAGE_BIND_WEIGHT_MASK))
 
 /* Fills the refusal's text, unless the function that refused did. */
 static void
@@ -68,7 +69,7 @@ own_port(const struct app *app, uint32_t id)
 }
 
 /* -- One function per message. They return the number of descriptors to send, or, having set
- * app->answer_waits, leave the answer to the next publication. -- */
+ * app->answer_waits or answer_settles, leave the answer to the next publication or later. -- */
 
 static unsigned
 serve_hello(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
@@ -140,8 +141,7 @@ bind_port(struct app *app, const struct message_request *q, const struct identit
 		answer_status(r, -ENOENT, "this application has no port with that number");
 		return;
 	}
-	rc = app_port_bind(port, identity, (q->flags & MESSAGE_BIND_SHARED) != 0, &app->who, &b,
-			   r->text);
+	rc = app_port_bind(port, identity, q->flags, &app->who, &b, r->text);
 	answer_status(r, rc, NULL);
 	if (rc != 0)
 		return;
@@ -156,15 +156,52 @@ serve_bind(struct app *app, const struct message_request *q, struct message_repl
 	struct identity identity;
 
 	(void)fds;
-	if ((q->flags & ~(uint32_t)MESSAGE_BIND_SHARED) != 0)
+	if ((q->flags & ~BIND_FLAGS) != 0)
 		answer_status(r, -EINVAL, "a flag of the bind request is unknown");
-	else if (message_identity_unpack(&q->identity, false, &identity) != 0)
+	else if (message_identity_unpack(&q->identity, true, &identity) != 0)
 		answer_status(r, -EINVAL, "that is no socket identity");
 	else if (identity.connected)
 		answer_status(r, -EINVAL, "a connected identity is made by connect, not by bind");
 	else
 		bind_port(app, q, &identity, r);
 	return 0;
+}
+
+/* A socket works at once, but its port may still wait for its publication. */
+static void
+connect_port_to(struct app *app, const struct message_request *q, const struct identity *identity,
+		struct message_reply *r)
+{
+	struct app_port *port = own_port(app, q->port);
+	struct connection c;
+	int rc;
+
+	if (port == NULL) {
+		answer_status(r, -ENOENT, "this application has no port with that number");
+		return;
+	}
+	rc = app_port_connect(port, identity, &app->who, &c, r->text);
+	answer_status(r, rc, NULL);
+	if (rc != 0)
+		return;
+	r->id = c.id;
+	r->rings = c.owner;
+	message_identity_pack(&c.identity, &r->identity);
+	app->answer_waits = app->apps->unpublished;
+}
+
+/* Closes a socket of the application. */
+static bool
+disconnect(struct app *app, uint32_t id)
+{
+	struct connections *c = app->apps->options.connections;
+	const port_ref ref = connections_port(c, id);
+	const struct app_port *port = own_port(app, port_ref_id(ref));
+
+	if (ref == PORT_REF_NONE || port == NULL || port->ref != ref)
+		return false;
+	connections_close(c, id);
+	return true;
 }
 
 static unsigned
@@ -178,7 +215,7 @@ serve_connect(struct app *app, const struct message_request *q, struct message_r
 	else if (message_identity_unpack(&q->identity, true, &identity) != 0 || !identity.connected)
 		answer_status(r, -EINVAL, "connect needs a remote address and a remote port");
 	else
-		bind_port(app, q, &identity, r);
+		connect_port_to(app, q, &identity, r);
 	return 0;
 }
 
@@ -188,13 +225,31 @@ serve_unbind(struct app *app, const struct message_request *q, struct message_re
 	const struct binding *b = bindings_find(app->apps->options.bindings, q->binding);
 
 	(void)fds;
+	if (connect_is(q->binding) && disconnect(app, q->binding))
+		return 0;
 	if (b == NULL || b->app != app->id) {
 		answer_status(r, -ENOENT, "this application has no binding with that number");
 		return 0;
 	}
 	bindings_remove(app->apps->options.bindings, q->binding);
 	apps_changed(app->apps);
-	app->answer_waits = true;
+	app->answer_settles = true;
+	return 0;
+}
+
+static unsigned
+serve_drain(struct app *app, const struct message_request *q, struct message_reply *r, int *fds)
+{
+	struct app_port *port = own_port(app, q->port);
+	uint64_t flows;
+
+	(void)fds;
+	if (port == NULL) {
+		answer_status(r, -ENOENT, "this application has no port with that number");
+		return 0;
+	}
+	flows = app_port_drain(port, &app->answer_settles);
+	r->id = flows < UINT32_MAX ? (uint32_t)flows : UINT32_MAX;
 	return 0;
 }
 
@@ -204,6 +259,7 @@ static const serve_fn serve[] = {
 	[MESSAGE_HELLO] = serve_hello,           [MESSAGE_PORT_OPEN] = serve_port_open,
 	[MESSAGE_PORT_CLOSE] = serve_port_close, [MESSAGE_BIND] = serve_bind,
 	[MESSAGE_UNBIND] = serve_unbind,         [MESSAGE_CONNECT] = serve_connect,
+	[MESSAGE_DRAIN] = serve_drain,
 };
 
 /* Reads one datagram of at most sizeof(*q) bytes. Returns its length, 0 for none, or -1 after the
@@ -253,7 +309,7 @@ request_serve(struct app *app)
 	ssize_t bytes;
 	int broken, rc;
 
-	if (app->answer_waits)
+	if (app->answer_waits || app->answer_settles)
 		return;
 	bytes = request_read(app, &q);
 	if (bytes <= 0)
@@ -266,7 +322,7 @@ request_serve(struct app *app)
 						: "that is no message of the protocol");
 	else
 		n = serve[q.type](app, &q, r, fds);
-	if (app->answer_waits)
+	if (app->answer_waits || app->answer_settles)
 		return;
 	rc = answer_send(app->fd, r, fds, n);
 	while (n > 0)
@@ -281,6 +337,8 @@ void
 request_answer(struct app *app)
 {
 	app->answer_waits = false;
+	app->answer_settles = false;
+	app->settles_after = 0;
 	if (answer_send(app->fd, &app->answer, NULL, 0) != 0)
 		app_detach(app, "it did not take an answer");
 }
@@ -290,9 +348,12 @@ request_revoke(struct app *app)
 {
 	struct message_reply *r = &app->answer;
 
-	if (r->type != MESSAGE_BIND && r->type != MESSAGE_CONNECT)
+	if (r->type == MESSAGE_BIND)
+		bindings_remove(app->apps->options.bindings, r->id);
+	else if (r->type == MESSAGE_CONNECT)
+		connections_close(app->apps->options.connections, r->id);
+	else
 		return;
-	bindings_remove(app->apps->options.bindings, r->id);
 	*r = (struct message_reply){ .version = MESSAGE_VERSION, .type = r->type };
 	answer_status(r, -ENOMEM, "no memory to publish the binding");
 }

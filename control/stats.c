@@ -288,12 +288,15 @@ stats_bindings(const struct bindings *bindings)
 					      : "";
 
 		json_array_append_new(
-			list, json_pack("{s:I, s:s, s:s, s:i, s:s, s:I, s:I, s:b, s:s, s:s}", "id",
-					(json_int_t)b->id, "identity", identity_format(id, text),
-					"port", b->port_name, "port_id", port_ref_id(b->port),
-					"app", b->app_name, "pid", (json_int_t)b->pid, "uid",
-					(json_int_t)b->uid, "shared", b->shared, "service", service,
-					"class", range_class(id->port_first)));
+			list,
+			json_pack(
+				"{s:I, s:s, s:s, s:i, s:s, s:I, s:I, s:b, s:b, s:i, s:b, s:s, s:s}",
+				"id", (json_int_t)b->id, "identity", identity_format(id, text),
+				"port", b->port_name, "port_id", port_ref_id(b->port), "app",
+				b->app_name, "pid", (json_int_t)b->pid, "uid", (json_int_t)b->uid,
+				"shared", b->shared, "reuse", b->reuse, "weight", b->weight,
+				"draining", b->draining, "service", service, "class",
+				range_class(id->port_first)));
 	}
 	return json_pack("{s:o}", "bindings", list);
 }

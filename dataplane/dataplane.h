@@ -13,12 +13,14 @@
 #include "common/abi/counters.h"
 #include "common/base/limits.h"
 #include "dataplane/bind/bind.h"
+#include "dataplane/connect/connect.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/flow/flow_record.h"
 #include "dataplane/fragment/fragment.h"
+#include "dataplane/generator.h"
 #include "dataplane/link.h"
 #include "dataplane/port/port_ring.h"
-#include "dataplane/track/track.h"
+#include "dataplane/track/follow.h"
 #include "dataplane/tunnel.h"
 #include "dataplane/tx/neighbour.h"
 
@@ -33,8 +35,15 @@ struct dataplane_nic_options {
 	uint16_t mtu;
 	bool promiscuous;
 	bool checksum_verify;
-	bool source_any;    /* accept sources that no sender may have */
-	bool source_routes; /* accept IPv4 source routes */
+	bool source_any;                    /* accept sources that no sender may have */
+	bool source_routes;                 /* accept IPv4 source routes */
+	struct generator_options generator; /* flows 0: packets come from the device */
+};
+
+/* A port whose end is a device. */
+struct dataplane_end_options {
+	struct dataplane_nic_options device; /* queues: 1, or one per worker */
+	uint16_t zone;                       /* of all that comes from it */
 };
 
 enum unmatched_mode { UNMATCHED_DROP, UNMATCHED_REJECT, UNMATCHED_KERNEL };
@@ -50,6 +59,8 @@ struct dataplane_options {
 	struct link_set links;
 	struct tunnel_set tunnels;
 	char kernel_device[64]; /* DPDK's name of the kernel port's tap; "": none */
+	uint16_t ends_count;
+	struct dataplane_end_options ends[PORT_ENDS_MAX];
 	enum unmatched_mode unmatched;
 	uint32_t reject_per_second;
 	bool responder;
@@ -57,6 +68,8 @@ struct dataplane_options {
 	enum track_mode tracking; /* of new flows */
 	struct track_timeouts timeouts;
 	struct fragment_options fragments; /* per worker */
+	uint32_t connections_capacity;     /* connected sockets, those in quarantine included */
+	uint32_t connections_quarantine_ms;
 };
 
 /* Bytes of a worker's flow table for `capacity`, trackers' lines included. Pure. */
@@ -86,10 +99,13 @@ struct dp_app {
 	struct tx_ring tx[WORKERS_MAX];
 };
 
+#define END_RING 0
+
 /* A port, as workers see it; rx[w] belongs to worker w. */
 struct dp_port {
 	port_ref ref;
 	uint32_t app; /* id of its application */
+	uint16_t end; /* END_RING: rx[]; else the device dataplane_options.ends[end - 1] */
 	struct rx_ring rx[WORKERS_MAX];
 };
 
@@ -111,6 +127,18 @@ void dataplane_publish(struct dataplane *dp, struct dp_snapshot *snapshot);
 void dataplane_retire(struct dataplane *dp, void (*free_fn)(void *), void *object);
 /* Frees what can be freed; never blocks. Returns how many objects still wait. */
 unsigned dataplane_reclaim(struct dataplane *dp);
+
+/* -- Connected sockets: control opens and closes them in this table, which workers read. -- */
+
+struct connect_table *dataplane_connections(struct dataplane *dp);
+/* Takes a step of what closing sockets leaves to do: connect_step(), and entries whose readers have
+ * passed are given back. To be called now and then, and before sockets are opened. True: there is
+ * more to do. `now_ms` as for connect_close(). */
+bool dataplane_connections_step(struct dataplane *dp, uint32_t now_ms);
+/* The worker to which answers of `remote` come: that of a nic with one queue; with more, the device
+ * spreads them by rules of its own: CONNECT_WORKER_ANY, as also where no way leads there. */
+uint16_t
+dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote);
 
 /* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */
 
@@ -196,9 +224,15 @@ struct nic_info {
 	uint64_t rx_packets, rx_bytes, rx_missed, rx_errors, rx_no_buffer;
 	uint64_t tx_packets, tx_bytes, tx_errors;
 };
-/* `nic` up to the number of nics; the kernel port, where there is one, comes last. -ENOENT past it.
- */
+/* `nic` counts the nics, then the kernel port's device, then those at ports' ends. -ENOENT past the
+ * last. */
 int dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out);
+
+/* What the generator of `nic` sends from now on. 0, or -ENOENT: it has none. */
+int
+dataplane_generator_rates(struct dataplane *dp, uint16_t nic, const struct generator_rates *set);
+/* Copies what it sends now; packets and bytes are those of nic_info. The same errors. */
+int dataplane_generator_info(const struct dataplane *dp, uint16_t nic, struct generator_rates *out);
 
 /* Calls `each` for flows of `worker` from *cursor on, a bounded number per call; false at the end.
  */

@@ -17,6 +17,9 @@ const char *const bench_shape_names[SHAPES] = {
 	[SHAPE_TCP6] = "ipv6-tcp",
 	[SHAPE_VLAN] = "vlan-ipv4-tcp",
 	[SHAPE_QINQ] = "qinq-ipv4-tcp",
+	[SHAPE_OPTIONS4] = "ipv4-options-udp",
+	[SHAPE_EXTENSION6] = "ipv6-extension-udp",
+	[SHAPE_ECHO4] = "ipv4-echo",
 	[SHAPE_MIX] = "mix",
 };
 
@@ -126,44 +129,40 @@ arp_put(uint8_t *frame, uint32_t n)
 	return at + ARP_BYTES;
 }
 
-static uint32_t
-mix_put(uint8_t *frame, uint32_t n)
-{
-	const uint32_t at = ETHERNET_BYTES;
-
-	switch (n % 11) {
-	case 7:
-		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV4);
-		return ip_put(frame, at, 4, PROTO_ICMP, n, false, false);
-	case 8:
-		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV4);
-		return ip_put(frame, at, 4, PROTO_UDP, n, true, false);
-	case 9:
-		ethernet_put(frame, 0, ETHERTYPE_NUM_IPV6);
-		return ip_put(frame, at, 6, PROTO_UDP, n, true, false);
-	case 10:
-		return arp_put(frame, n);
-	default:
-		return bench_frame_make(n % 11, n, frame);
-	}
-}
-
 uint32_t
 bench_frame_make(enum bench_shape shape, uint32_t n, uint8_t frame[BENCH_FRAME_BYTES])
 {
-	const bool ipv6 = shape == SHAPE_UDP6 || shape == SHAPE_TCP6;
-	const unsigned tags = shape == SHAPE_QINQ ? 2 : shape == SHAPE_VLAN;
-	const bool udp = shape == SHAPE_UDP4 || shape == SHAPE_UDP6;
+	/* What a shape is made of. */
+	static const struct {
+		uint8_t tags, version, proto;
+		bool options, timestamp;
+	} parts[SHAPES] = {
+		[SHAPE_UDP4] = { 0, 4, PROTO_UDP },
+		[SHAPE_TCP4] = { 0, 4, PROTO_TCP },
+		[SHAPE_TCP4_TIMESTAMP] = { 0, 4, PROTO_TCP, .timestamp = true },
+		[SHAPE_UDP6] = { 0, 6, PROTO_UDP },
+		[SHAPE_TCP6] = { 0, 6, PROTO_TCP },
+		[SHAPE_VLAN] = { 1, 4, PROTO_TCP },
+		[SHAPE_QINQ] = { 2, 4, PROTO_TCP },
+		[SHAPE_OPTIONS4] = { 0, 4, PROTO_UDP, .options = true },
+		[SHAPE_EXTENSION6] = { 0, 6, PROTO_UDP, .options = true },
+		[SHAPE_ECHO4] = { 0, 4, PROTO_ICMP },
+	};
 	struct packet p;
-	uint32_t bytes, at;
+	uint32_t bytes;
 
 	memset(frame, 0, BENCH_FRAME_BYTES);
+	if (shape == SHAPE_MIX)
+		shape = n % (SHAPE_MIX + 1);
 	if (shape == SHAPE_MIX) {
-		bytes = mix_put(frame, n);
+		bytes = arp_put(frame, n);
 	} else {
-		at = ethernet_put(frame, tags, ipv6 ? ETHERTYPE_NUM_IPV6 : ETHERTYPE_NUM_IPV4);
-		bytes = ip_put(frame, at, ipv6 ? 6 : 4, udp ? PROTO_UDP : PROTO_TCP, n, false,
-			       shape == SHAPE_TCP4_TIMESTAMP);
+		const uint16_t type =
+			parts[shape].version == 4 ? ETHERTYPE_NUM_IPV4 : ETHERTYPE_NUM_IPV6;
+		const uint32_t at = ethernet_put(frame, parts[shape].tags, type);
+
+		bytes = ip_put(frame, at, parts[shape].version, parts[shape].proto, n,
+			       parts[shape].options, parts[shape].timestamp);
 	}
 	if (parse_frame(frame, bytes, PARSE_CHECKSUM_IGNORE, 0, &p) == DROP_NONE)
 		checksum_fill(frame, &p);

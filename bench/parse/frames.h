@@ -12,9 +12,12 @@ enum bench_shape {
 	SHAPE_TCP4_TIMESTAMP,
 	SHAPE_UDP6,
 	SHAPE_TCP6,
-	SHAPE_VLAN, /* TCP over IPv4 behind one tag */
-	SHAPE_QINQ, /* behind two */
-	SHAPE_MIX,  /* each of the above in turn, and echo, ARP, options, extension headers */
+	SHAPE_VLAN,       /* TCP over IPv4 behind one tag */
+	SHAPE_QINQ,       /* behind two */
+	SHAPE_OPTIONS4,   /* UDP behind IPv4 options */
+	SHAPE_EXTENSION6, /* UDP behind an IPv6 destination header */
+	SHAPE_ECHO4,
+	SHAPE_MIX, /* each of the above in turn, and ARP */
 	SHAPES
 };
 extern const char *const bench_shape_names[SHAPES];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* parse_bench.c: what parsing costs per packet, beside DPDK's rte_net_get_ptype().
  *
- *   bench-parse [--json] [ROUNDS]
+ *   bench-parse [--json] [ROUNDS [SHAPE...]]
  *
  * The same frames, in the same buffers, are given in bursts to parse_burst() with the device's word
  * for their checksums, without it (which adds the sums in software), and to rte_net_get_ptype(),
  * which looks for lengths and types and validates nothing. In cache: a set of frames that the first
- * cache holds, each its own flow. Cold: frames in an order without locality in 64 MiB, prefetched
- * by the burst as rx_burst() does. The rounds of all rows are interleaved, so that what disturbs
- * the machine disturbs all alike; printed are the median and the least and greatest round. */
+ * cache holds, each its own flow. Cold: frames in an order without locality in 16 MiB, prefetched
+ * by the burst as rx_burst() does. A round of each way follows that of the others, so that what
+ * disturbs the machine disturbs all alike. Printed are the median, the quartiles, and the median of
+ * the ratios to rte_net_get_ptype() in the same round. */
 #include <rte_mbuf.h>
 #include <rte_net.h>
 #include <stdio.h>
@@ -19,14 +20,15 @@
 #include "common/base/clock.h"
 #include "dataplane/parse/parse.h"
 
-#define BURST         32u
-#define HOT_FRAMES    128u
-#define COLD_FRAMES   (1u << 17)
-#define ROUND_PACKETS (1u << 15)
-#define ROUNDS_MAX    199u
+#define HOT_FRAMES     128u
+#define COLD_FRAMES    (1u << 17)
+#define ROUND_PACKETS  (1u << 15)
+#define ROUNDS_MAX     199u
+#define ROUNDS_DEFAULT 21u
 
 enum way { WAY_OFFLOADED, WAY_SOFTWARE, WAY_PTYPE, WAYS };
-static const char *const way_names[WAYS] = { "offloaded", "software-checksums", "ptype" };
+static const char *const way_names[WAYS] = { "offloaded", "software", "ptype" };
+static const unsigned bursts[] = { 32, BURST_MAX };
 
 struct set {
 	uint32_t count; /* a power of two */
@@ -35,18 +37,20 @@ struct set {
 	uint32_t position;
 };
 
+/* One line of the output: each way over the same frames. */
 struct row {
 	enum bench_shape shape;
 	bool cold;
-	enum way way;
+	unsigned burst;
 	struct set *set;
-	double rounds[ROUNDS_MAX];
+	double cycles[WAYS][ROUNDS_MAX]; /* per packet */
+	double ratio[WAYS][ROUNDS_MAX];  /* to WAY_PTYPE in that round */
 };
 
 /* Where each way leaves its results, so that none is optimised away. */
-static struct packet packets[BURST];
-static uint8_t reasons[BURST];
-static struct rte_mbuf *mbufs[BURST];
+static struct packet packets[BURST_MAX];
+static uint8_t reasons[BURST_MAX];
+static struct rte_mbuf *mbufs[BURST_MAX];
 static volatile uint64_t sink;
 
 static void
@@ -70,26 +74,27 @@ set_next(struct set *s)
 }
 
 static void
-views_fill(struct set *s, enum way way, bool cold, struct parse_view views[BURST])
+views_fill(const struct row *r, enum way way, struct parse_view views[BURST_MAX])
 {
 	const unsigned flags =
 		way == WAY_OFFLOADED ? PARSE_L3_CHECKSUM_GOOD | PARSE_L4_CHECKSUM_GOOD : 0;
 
-	for (unsigned i = 0; i < BURST; i++) {
-		const uint32_t n = set_next(s);
+	for (unsigned i = 0; i < r->burst; i++) {
+		const uint32_t n = set_next(r->set);
 
-		views[i] = (struct parse_view){ .frame = s->frames + (size_t)n * BENCH_FRAME_BYTES,
-						.bytes = s->lengths[n],
+		views[i] = (struct parse_view){ .frame = r->set->frames +
+							 (size_t)n * BENCH_FRAME_BYTES,
+						.bytes = r->set->lengths[n],
 						.flags = (uint16_t)flags };
-		if (cold)
+		if (r->cold)
 			__builtin_prefetch(views[i].frame);
 	}
 }
 
 static void
-mbufs_fill(const struct parse_view views[BURST])
+mbufs_fill(const struct parse_view views[BURST_MAX], unsigned burst)
 {
-	for (unsigned i = 0; i < BURST; i++) {
+	for (unsigned i = 0; i < burst; i++) {
 		mbufs[i]->buf_addr = (void *)(uintptr_t)views[i].frame;
 		mbufs[i]->data_off = 0;
 		mbufs[i]->data_len = (uint16_t)views[i].bytes;
@@ -99,40 +104,40 @@ mbufs_fill(const struct parse_view views[BURST])
 
 /* Returns cycles for the burst. */
 static uint64_t
-burst_run(enum way way, const struct parse_view views[BURST])
+burst_run(enum way way, const struct parse_view views[BURST_MAX], unsigned burst)
 {
 	uint64_t begin, sum = 0;
 
-	if (way == WAY_PTYPE) {
-		mbufs_fill(views);
+	if (way != WAY_PTYPE) {
 		begin = clock_cycles();
-		for (unsigned i = 0; i < BURST; i++) {
-			struct rte_net_hdr_lens lengths;
-
-			sum += rte_net_get_ptype(mbufs[i], &lengths, RTE_PTYPE_ALL_MASK);
-			sum += lengths.l4_len;
-		}
-		sink = sum;
-	} else {
-		begin = clock_cycles();
-		parse_burst(views, BURST, packets, reasons);
+		parse_burst(views, burst, packets, reasons);
+		return clock_cycles() - begin;
 	}
+	mbufs_fill(views, burst);
+	begin = clock_cycles();
+	for (unsigned i = 0; i < burst; i++) {
+		struct rte_net_hdr_lens lengths;
+
+		sum += rte_net_get_ptype(mbufs[i], &lengths, RTE_PTYPE_ALL_MASK);
+		sum += lengths.l4_len;
+	}
+	sink = sum;
 	return clock_cycles() - begin;
 }
 
+/* Returns cycles per packet. */
 static double
-round_run(struct row *r, uint64_t clock_cost)
+round_run(const struct row *r, enum way way, uint64_t clock_cost)
 {
 	uint64_t cycles = 0;
 
-	for (uint32_t done = 0; done < ROUND_PACKETS; done += BURST) {
-		struct parse_view views[BURST];
+	for (uint32_t done = 0; done < ROUND_PACKETS; done += r->burst) {
+		struct parse_view views[BURST_MAX];
 
-		views_fill(r->set, r->way, r->cold, views);
-		cycles += burst_run(r->way, views) - clock_cost;
-		if (r->way != WAY_PTYPE)
-			for (unsigned i = 0; i < BURST; i++)
-				panic_unless(reasons[i] == DROP_NONE);
+		views_fill(r, way, views);
+		cycles += burst_run(way, views, r->burst) - clock_cost;
+		for (unsigned i = 0; way != WAY_PTYPE && i < r->burst; i++)
+			panic_unless(reasons[i] == DROP_NONE);
 	}
 	return (double)cycles / ROUND_PACKETS;
 }
@@ -151,6 +156,23 @@ clock_cost_measure(void)
 	return least;
 }
 
+/* The first round warms up and is not kept. */
+static void
+rows_run(struct row *rows, unsigned count, unsigned rounds)
+{
+	const uint64_t clock_cost = clock_cost_measure();
+
+	for (unsigned i = 0; i < count * (rounds + 1); i++) {
+		struct row *r = &rows[i % count];
+		const unsigned n = i < count ? 0 : i / count - 1;
+
+		for (unsigned way = 0; way < WAYS; way++)
+			r->cycles[way][n] = round_run(r, way, clock_cost);
+		for (unsigned way = 0; way < WAYS; way++)
+			r->ratio[way][n] = r->cycles[way][n] / r->cycles[WAY_PTYPE][n];
+	}
+}
+
 static int
 double_order(const void *a, const void *b)
 {
@@ -160,25 +182,69 @@ double_order(const void *a, const void *b)
 }
 
 static void
-row_print(struct row *r, unsigned rounds, bool json, bool last)
+row_sort(struct row *r, unsigned rounds)
 {
-	const double least = r->rounds[0], median = r->rounds[rounds / 2];
-	const double most = r->rounds[rounds - 1];
+	for (unsigned way = 0; way < WAYS; way++) {
+		qsort(r->cycles[way], rounds, sizeof(double), double_order);
+		qsort(r->ratio[way], rounds, sizeof(double), double_order);
+	}
+}
 
+static void
+row_print(const struct row *r, unsigned rounds)
+{
+	printf("%-18s %-5s %5u", bench_shape_names[r->shape], r->cold ? "cold" : "hot", r->burst);
+	for (unsigned way = 0; way < WAYS; way++) {
+		const double *c = r->cycles[way];
+
+		printf("  %6.1f (%5.1f %5.1f)", c[rounds / 2], c[rounds / 4], c[rounds * 3 / 4]);
+		if (way != WAY_PTYPE)
+			printf(" %4.2f", r->ratio[way][rounds / 2]);
+	}
+	putchar('\n');
+}
+
+static void
+row_print_json(const struct row *r, unsigned rounds, bool last)
+{
+	for (unsigned way = 0; way < WAYS; way++) {
+		const double *c = r->cycles[way];
+
+		printf("{\"shape\":\"%s\",\"cache\":\"%s\",\"burst\":%u,\"way\":\"%s\","
+		       "\"median\":%.2f,\"quartiles\":[%.2f,%.2f],\"least\":%.2f,\"most\":%.2f,"
+		       "\"ratio\":%.3f}%s\n",
+		       bench_shape_names[r->shape], r->cold ? "cold" : "hot", r->burst,
+		       way_names[way], c[rounds / 2], c[rounds / 4], c[rounds * 3 / 4], c[0],
+		       c[rounds - 1], r->ratio[way][rounds / 2],
+		       last && way + 1 == WAYS ? "" : ",");
+	}
+}
+
+static void
+rows_print(struct row *rows, unsigned count, unsigned rounds, bool json)
+{
 	if (json)
-		printf("{\"shape\":\"%s\",\"cache\":\"%s\",\"way\":\"%s\",\"median\":%.2f,"
-		       "\"least\":%.2f,\"most\":%.2f}%s\n",
-		       bench_shape_names[r->shape], r->cold ? "cold" : "hot", way_names[r->way],
-		       median, least, most, last ? "" : ",");
+		puts("[");
 	else
-		printf("%-20s %-5s %-19s %7.1f %7.1f %7.1f\n", bench_shape_names[r->shape],
-		       r->cold ? "cold" : "hot", way_names[r->way], median, least, most);
+		printf("cycles per packet: median of %u rounds (quartiles), ratio to ptype\n"
+		       "%-18s %-5s %5s  %-26s  %-26s  %s\n",
+		       rounds, "shape", "cache", "burst", way_names[WAY_OFFLOADED],
+		       way_names[WAY_SOFTWARE], way_names[WAY_PTYPE]);
+	for (unsigned i = 0; i < count; i++) {
+		row_sort(&rows[i], rounds);
+		if (json)
+			row_print_json(&rows[i], rounds, i + 1 == count);
+		else
+			row_print(&rows[i], rounds);
+	}
+	if (json)
+		puts("]");
 }
 
 static void
 mbufs_make(void)
 {
-	for (unsigned i = 0; i < BURST; i++) {
+	for (unsigned i = 0; i < BURST_MAX; i++) {
 		mbufs[i] = aligned_alloc(CACHE_LINE, sizeof(struct rte_mbuf));
 		panic_unless(mbufs[i] != NULL);
 		memset(mbufs[i], 0, sizeof(struct rte_mbuf));
@@ -186,44 +252,61 @@ mbufs_make(void)
 	}
 }
 
+static bool
+shape_is_named(enum bench_shape shape, int names_count, char *names[])
+{
+	for (int i = 0; i < names_count; i++)
+		if (strcmp(names[i], bench_shape_names[shape]) == 0)
+			return true;
+	return names_count == 0;
+}
+
+/* The rows of the shapes that are named, of all without names; returns how many. */
+static unsigned
+rows_make(struct row *rows, int names_count, char *names[])
+{
+	static struct set sets[SHAPES][2];
+	unsigned count = 0;
+
+	for (unsigned shape = 0; shape < SHAPES; shape++) {
+		if (!shape_is_named(shape, names_count, names))
+			continue;
+		for (unsigned cold = 0; cold < 2; cold++) {
+			struct set *set = &sets[shape][cold];
+
+			set_make(set, shape, cold ? COLD_FRAMES : HOT_FRAMES);
+			for (unsigned i = 0; i < array_length(bursts); i++)
+				rows[count++] = (struct row){
+					.shape = shape, .cold = cold, .burst = bursts[i], .set = set
+				};
+		}
+	}
+	return count;
+}
+
 int
 main(int argc, char *argv[])
 {
-	static struct set sets[SHAPES][2];
-	static struct row rows[SHAPES * 2 * WAYS];
-	const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-	const char *rounds_text = argc > 1 + json ? argv[1 + json] : "21";
-	const unsigned long rounds = strtoul(rounds_text, NULL, 10);
-	const uint64_t clock_cost = clock_cost_measure();
+	static struct row rows[SHAPES * 2 * array_length(bursts)];
+	const int json = argc > 1 && strcmp(argv[1], "--json") == 0;
+	const unsigned long rounds =
+		argc > 1 + json ? strtoul(argv[1 + json], NULL, 10) : ROUNDS_DEFAULT;
+	const int names = argc > 2 + json ? argc - 2 - json : 0;
+	unsigned count;
 
-	if (rounds < 1 || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: bench-parse [--json] [ROUNDS], 1 to %u\n", ROUNDS_MAX);
+	if (rounds < 1 || rounds > ROUNDS_MAX ||
+	    (count = rows_make(rows, names, argv + 2 + json)) == 0) {
+		fprintf(stderr,
+			"usage: bench-parse [--json] [ROUNDS [SHAPE...]]; ROUNDS: 1 to %u; "
+			"SHAPE:",
+			ROUNDS_MAX);
+		for (unsigned i = 0; i < SHAPES; i++)
+			fprintf(stderr, " %s", bench_shape_names[i]);
+		fputc('\n', stderr);
 		return 2;
 	}
 	mbufs_make();
-	for (unsigned i = 0; i < array_length(rows); i++) {
-		struct row *r = &rows[i];
-
-		*r = (struct row){ .shape = i / (2 * WAYS), .cold = i / WAYS % 2, .way = i % WAYS };
-		r->set = &sets[r->shape][r->cold];
-		if (r->way == 0)
-			set_make(r->set, r->shape, r->cold ? COLD_FRAMES : HOT_FRAMES);
-	}
-	/* The first round warms up and is not kept. */
-	for (unsigned n = 0; n <= rounds; n++)
-		for (unsigned i = 0; i < array_length(rows); i++)
-			rows[i].rounds[n == 0 ? 0 : n - 1] = round_run(&rows[i], clock_cost);
-	if (json)
-		puts("[");
-	else
-		printf("cycles per packet, bursts of %u, %lu rounds\n%-20s %-5s %-19s %7s %7s "
-		       "%7s\n",
-		       BURST, rounds, "shape", "cache", "way", "median", "least", "most");
-	for (unsigned i = 0; i < array_length(rows); i++) {
-		qsort(rows[i].rounds, rounds, sizeof(double), double_order);
-		row_print(&rows[i], (unsigned)rounds, json, i + 1 == array_length(rows));
-	}
-	if (json)
-		puts("]");
+	rows_run(rows, count, (unsigned)rounds);
+	rows_print(rows, count, (unsigned)rounds, json);
 	return 0;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # path.py: cycles per packet from rx to a reading application, stage by stage.
 #
-#   capture of N flows ──▶ net_pcap, endless ──▶ berthd (core A) ══ ring ══▶ path-reader (core B)
+#   generator of N flows ──▶ berthd (core A) ══ ring ══▶ path-reader (core B)
 #
 # For each N two daemons run the same traffic: one with a mark after each stage, and the ordinary
 # one, which says what the marks cost. All start at once and are halted but for the one measured,
@@ -25,7 +25,7 @@ from lib import BUILD, TRAFFIC, Application, Daemon, skip, wait_for  # noqa: E40
 
 READER = os.path.join(BUILD, "bench/path/path-reader")
 PROBE = os.path.join(BUILD, "bench/path/path-probe")
-SPARE_BUFFERS = 8192   # beyond the capture's own: the queue's, the caches', the burst's
+SPARE_BUFFERS = 8192   # beyond a capture's own: the queue's, the caches', the burst's
 CAPACITY_MIN = 1024    # flows.capacity takes no less
 SETTLE_S = 0.2         # after a halt: caches and the expiry of the pause
 COVERAGE = 0.02        # stages may add up to this much less or more than the time that passed
@@ -42,17 +42,30 @@ def probe(cores):
     return json.loads(out.stdout)
 
 
-class Station:
-    """A daemon on a capture of `flows` flows, and its reader; halted unless woken."""
+def source(kind, flows, folder):
+    """How a nic is configured whose packets are those of `flows` flows, and the buffers it keeps.
+    A capture is shuffled; the generator takes its flows in a scattered order too."""
+    if kind == "pcap":
+        capture = os.path.join(folder, f"{flows}.pcap")
+        if not os.path.exists(capture):
+            subprocess.run([TRAFFIC, "--mix", "bench", "--flows", str(flows), "--packets",
+                            str(flows), capture], check=True)
+        return f'vdev: "net_pcap0,rx_pcap={capture},infinite_rx=1"', flows
+    checksums, headers = kind.split("-")[1:]
+    return (f"generator: {{flows: {flows}, checksums: {checksums}, headers: {headers}}}", 0)
 
-    def __init__(self, capture, flows, build, profiled, cores, ring_bytes):
+
+class Station:
+    """A daemon on the packets of `flows` flows, and its reader; halted unless woken."""
+
+    def __init__(self, kind, folder, flows, build, profiled, cores, ring_bytes):
         self.flows, self.reader, self.of = flows, None, (flows, build, profiled)
         program = "bench/path/berthd-profiled" if profiled else "control/berthd"
-        nics = (f'  - name: wire\n    vdev: "net_pcap0,rx_pcap={capture},infinite_rx=1"\n'
-                "    addresses: [192.0.2.10/24]\n")
+        device, buffers = source(kind, flows, folder)
+        nics = f"  - name: wire\n    addresses: [192.0.2.10/24]\n    {device}\n"
         extra = (f"workers: {{cores: [{cores[0]}], idle: {{mode: poll}}}}\n"
                  f"flows: {{capacity: {max(flows, CAPACITY_MIN)}}}\n"
-                 f"memory: {{buffers: {flows + SPARE_BUFFERS}}}\n")
+                 f"memory: {{buffers: {buffers + SPARE_BUFFERS}}}\n")
         self.daemon = Daemon(nics, extra, program=os.path.join(build, program),
                              prefix=("setpriv", "--pdeathsig=KILL"))
         try:
@@ -168,6 +181,8 @@ def result(flows, build, rounds, kept, mark_cycles):
         "flows": flows, "build": os.path.basename(os.path.realpath(build)),
         "steady": steady, "rounds": [len(profiled), len(plain)], "stages": stages,
         "sum": spread([sum(r["stages"].values()) - mark * len(r["stages"]) for r in profiled]),
+        "worker": spread([sum(r["stages"].values()) - mark * len(r["stages"]) -
+                          (r["stages"]["RX"] - mark) for r in profiled]),
         "marked": spread([r["cycles"] for r in profiled]),
         "total": spread([r["cycles"] for r in plain]),
         "marks": mark * len(stages),
@@ -206,15 +221,11 @@ def measure(arguments, cores, say):
     with tempfile.TemporaryDirectory() as folder:
         try:
             for flows in arguments.flows:
-                capture = os.path.join(folder, f"{flows}.pcap")
-                subprocess.run([TRAFFIC, "--mix", "bench", "--flows", str(flows), "--packets",
-                                str(flows), capture], check=True)
                 for build in arguments.builds:
                     say(f"start with {flows:,} flows")
                     for profiled in (True, False):
-                        stations.append(Station(capture, flows, build, profiled, cores,
-                                                arguments.ring_bytes))
-                os.unlink(capture)
+                        stations.append(Station(arguments.source, folder, flows, build,
+                                                profiled, cores, arguments.ring_bytes))
             while not enough(rounds, stations, arguments.rounds):
                 say(f"round {len(rounds) // len(stations) + 1}")
                 # In another order each time, or a rhythm of the machine would favour some.
@@ -235,7 +246,7 @@ def measure(arguments, cores, say):
         "conditions": {
             "processor": processor(), "hz": hz, "worker_core": cores[0],
             "reader_core": cores[1], "ring_bytes": arguments.ring_bytes,
-            "memory": sorted(memory), "frame_bytes": 60,
+            "memory": sorted(memory), "frame_bytes": 60, "source": arguments.source,
             "seconds": arguments.seconds, "mark_cycles": mark,
             "probes": probes, "usual": usual,
             "rounds": len(rounds), "rounds_left_out": len(rounds) - len(kept),
@@ -257,7 +268,7 @@ def tell(report):
     print(f"{c['processor']}, cycle counter {c['hz'] / 1e9:.3f} GHz; worker on core "
           f"{c['worker_core']}, application on core {c['reader_core']}; memory: "
           f"{', '.join(c['memory'])}")
-    print(f"net_pcap infinite_rx, {c['frame_bytes']}-byte UDP frames, one per flow, shuffled; "
+    print(f"{SOURCES[c['source']]}, {c['frame_bytes']}-byte UDP frames, one per flow in turn; "
           f"a ring of {c['ring_bytes'] >> 10} KiB; rounds of {c['seconds']:g} s")
     print(f"one way between the cores: {one_way[0]:.0f} cycles before, {one_way[-1]:.0f} after, "
           f"{min(one_way):.0f} to {max(one_way):.0f} on the way; fixed work {min(work):.2f} to "
@@ -282,6 +293,7 @@ def tell(report):
         "   with marks + without")
     for stage in results[0]["stages"]:
         row(stage, [cell(r["stages"][stage]) for r in results])
+    row("worker", cells("worker"), "   all of these but RX")
     row("sum", cells("sum"), f"   marks taken off: {c['mark_cycles']:.0f} cycles each, "
         f"{results[0]['marks']:.1f} a packet")
     row("marked", cells("marked"), "   the profiled berthd, by the clock")
@@ -306,6 +318,15 @@ def tell(report):
         print("a berthd did not end cleanly")
 
 
+SOURCES = {
+    "generator-device-warm": "berthd's generator, checksums verified by the device",
+    "generator-software-warm": "berthd's generator, checksums verified by the worker",
+    "generator-device-cold": "berthd's generator, checksums verified by the device, headers cold",
+    "generator-software-cold": "berthd's generator, checksums verified by the worker, headers cold",
+    "pcap": "net_pcap infinite_rx, checksums verified by the worker",
+}
+
+
 def flow_counts(text):
     counts = [int(word) for word in text.split(",")]
     if not counts or min(counts) < 1:
@@ -323,6 +344,9 @@ def main():
                         help="of each round (0.4; quick: 0.2)")
     parser.add_argument("--ring-bytes", type=int, default=1 << 20, metavar="N",
                         help="of the application's ring, a power of two (1048576)")
+    parser.add_argument("--source", choices=SOURCES, default="generator-device-warm",
+                        help="where packets come from, who verifies their checksums, and whether "
+                        "headers are in a cache (generator-device-warm)")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--against", metavar="FOLDER", help="measure another build as well, in the "
                         "same rounds: a build-bench in which this bench ran")

@@ -12,8 +12,8 @@
 /* Ends and beginnings of packets. X(name, help) */
 #define COUNTER_LIST(X)                                                                           \
 	X(received, "packets taken from nic queues and from the kernel port")                     \
-	X(originated, "packets made here or by applications: sends, answers, rejections, copies") \
-	X(delivered, "packets written to an application's ring")                                  \
+	X(originated, "packets made here or at ports' ends: sends, answers, rejections, copies")  \
+	X(delivered, "packets given to a port: its ring, or the device at its end")               \
 	X(kernel, "packets given to the kernel port")                                             \
 	X(forwarded, "packets from the kernel port put on the wire")                              \
 	X(answered, "requests the responder answered and neighbour messages it consumed")         \
@@ -159,7 +159,9 @@
 	  "")                                                                                      \
 	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
 	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
-	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")
+	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")                                                 \
+	X(BINDING_DRAINS, "binding_drains", "new flow for a binding whose owners all drain", "")   \
+	X(END_FULL, "end_full", "the device at the port's end took no more", "")
 
 enum counter {
 #define X(name, help) COUNTER_##name,

@@ -79,8 +79,8 @@ message_identity_unpack(const struct message_identity *from, bool choose, struct
 	if (from->connected) {
 		if (!connected_valid(from, bits, choose))
 			return -EINVAL;
-	} else if (from->port_first == 0 || from->port_last < from->port_first ||
-		   from->remote_port != 0) {
+	} else if ((from->port_first == 0 && !(choose && from->port_last == 0)) ||
+		   from->port_last < from->port_first || from->remote_port != 0) {
 		return -EINVAL;
 	}
 	id = (struct identity){

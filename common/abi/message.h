@@ -27,15 +27,22 @@ enum message_type {
 	MESSAGE_BIND = 4,
 	MESSAGE_UNBIND = 5,
 	MESSAGE_CONNECT = 6,
+	/* The port's bindings keep their flows and get no new ones. Repeated, it tells anew how
+	 * many flows are left. */
+	MESSAGE_DRAIN = 7,
 };
 
 enum message_bind_flag {
 	MESSAGE_BIND_SHARED = 1u << 0, /* joins or founds a group (as SO_REUSEPORT) */
+	MESSAGE_BIND_REUSE = 1u << 1,  /* the newest of equals gets new flows (as SO_REUSEADDR) */
 };
+/* Bits 8..15 of the flags of BIND: the share of a group's new flows; 0: 1. */
+#define MESSAGE_BIND_WEIGHT_SHIFT 8
+#define MESSAGE_BIND_WEIGHT_MASK  (0xffu << MESSAGE_BIND_WEIGHT_SHIFT)
 
 /* Same meaning as struct identity; fixed layout. With `connected`, `family` is that of both
- * addresses; in a CONNECT request local_length 0 leaves the local address, and port_first and
- * port_last 0 the local port, to berthd's choice. */
+ * addresses; in a CONNECT request local_length 0 leaves the local address to berthd's choice, and
+ * in CONNECT and BIND requests port_first and port_last 0 leave the local port. */
 struct message_identity {
 	uint8_t local[16];
 	uint8_t remote[16];
@@ -53,9 +60,9 @@ static_assert(sizeof(struct message_identity) == 44, "no padding");
 struct message_request {
 	uint16_t version;    /* MESSAGE_VERSION */
 	uint16_t type;       /* enum message_type */
-	uint32_t port;       /* PORT_CLOSE, BIND, CONNECT */
+	uint32_t port;       /* PORT_CLOSE, BIND, CONNECT, DRAIN */
 	uint32_t binding;    /* UNBIND */
-	uint32_t flags;      /* BIND: enum message_bind_flag */
+	uint32_t flags;      /* BIND: enum message_bind_flag and the weight */
 	uint32_t ring_bytes; /* HELLO: each tx ring; PORT_OPEN: each rx ring; 0: the default */
 	/* HELLO: the application's; PORT_OPEN: the port's. Zero-terminated. */
 	char name[NAME_BYTES];
@@ -69,8 +76,10 @@ struct message_reply {
 	uint16_t version;
 	uint16_t type;       /* of the request */
 	int32_t status;      /* 0 or negative errno */
-	uint32_t id;         /* HELLO: application; PORT_OPEN: port; BIND, CONNECT: binding */
-	uint32_t rings;      /* HELLO, PORT_OPEN: 1..WORKERS_MAX */
+	uint32_t id;         /* HELLO: application; PORT_OPEN: port; BIND, CONNECT: binding;
+				DRAIN: live flows of the port, at most UINT32_MAX */
+	uint32_t rings;      /* HELLO, PORT_OPEN: 1..WORKERS_MAX; CONNECT: the tx ring by which
+				packets of the socket reach their worker directly, a hint */
 	uint32_t ring_bytes; /* HELLO, PORT_OPEN */
 	uint32_t mtu;        /* HELLO: largest IP packet any link takes */
 	struct message_identity identity; /* BIND, CONNECT: what was bound, in full */
@@ -83,5 +92,5 @@ void message_identity_pack(const struct identity *from, struct message_identity 
 
 /* Reads what a peer sent, trusting none of it. 0, or -EINVAL with *to untouched: a field is out of
  * its range, a bit is set that has no meaning, or a port or address is missing. With `choose`, as
- * in a CONNECT request, local ports of 0 are let through. */
+ * in a CONNECT or BIND request, local ports of 0 are let through. */
 int message_identity_unpack(const struct message_identity *from, bool choose, struct identity *to);

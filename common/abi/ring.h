@@ -49,7 +49,7 @@ enum record_flag {
 /* What the head of a record says. */
 struct record {
 	uint64_t flow;           /* flow handle: a hint, 0 is none */
-	uint32_t binding;        /* id of the binding that chose this port, 0..RECORD_BINDING_MAX */
+	uint32_t binding;        /* id of what chose this port, 0..RECORD_BINDING_MAX */
 	uint16_t packet_bytes;   /* 1..PACKET_BYTES_MAX; with RECORD_PAD: unused */
 	uint16_t l4_offset;      /* from the start of the IP packet, 20..packet_bytes */
 	uint16_t payload_offset; /* past the transport header, l4_offset..packet_bytes */
@@ -61,7 +61,7 @@ struct record {
 /* Head of each record, followed by `packet_bytes` of one IP packet, then padding of any content to
  * RECORD_ALIGN. With 16 bytes the smallest frames that Ethernet knows take one line, head included.
  *   words[0]  0..15 generation, 16..43 index, 48..52 worker of the flow's handle, in its own
- * places; 44..47 payload_offset - l4_offset, by 4; 53..59 flags; 60..63 zero words[1]  0..13
+ * places; 44..47 payload_offset - l4_offset, by 4; 53..59 flags; 60..63 binding's upper bits words[1]  0..13
  * packet_bytes; 14..21 l4_offset, by 4; 22..29 proto; 30..41 zone; 42..63 binding In a tx ring the
  * application fills packet_bytes, flags (RECORD_PAD or 0; another value breaks the ring), zone and
  * flow (0: none); the rest is ignored. */
@@ -83,9 +83,9 @@ static_assert(PACKET_BYTES_MAX <= RECORD_BYTES_MASK && ZONES_MAX <= 1 << 12 &&
 /* The two words of a head. What does not fit is cut off: berthd makes no such thing, an application
  * may. */
 static inline uint64_t
-record_word0(uint64_t flow, uint32_t flags, uint32_t header_bytes)
+record_word0(uint64_t flow, uint32_t flags, uint32_t header_bytes, uint32_t binding)
 {
-	return (flow & RECORD_FLOW_MASK) | (uint64_t)(header_bytes / 4 & 15) << 44 |
+	return (flow & RECORD_FLOW_MASK) | (uint64_t)(binding >> RECORD_BINDING_LOW) << 60 | (uint64_t)(header_bytes / 4 & 15) << 44 |
 	       (uint64_t)(flags & RECORD_FLAGS_MASK) << 53;
 }
 static inline uint64_t
@@ -101,7 +101,8 @@ static inline struct record_head
 record_pack(const struct record *r)
 {
 	return (struct record_head){ {
-		record_word0(r->flow, r->flags, (uint32_t)r->payload_offset - r->l4_offset),
+		record_word0(r->flow, r->flags, (uint32_t)r->payload_offset - r->l4_offset,
+			     r->binding),
 		record_word1(r->packet_bytes, r->l4_offset, r->proto, r->zone, r->binding),
 	} };
 }
@@ -109,7 +110,7 @@ record_pack(const struct record *r)
 static inline uint32_t
 record_flags(uint64_t word0)
 {
-	return word0 >> 53;
+	return word0 >> 53 & RECORD_FLAGS_MASK;
 }
 static inline uint32_t
 record_packet_bytes(uint64_t word1)
@@ -124,7 +125,7 @@ record_unpack(struct record_head h)
 
 	return (struct record){
 		.flow = h.words[0] & RECORD_FLOW_MASK,
-		.binding = (uint32_t)(h.words[1] >> 42),
+		.binding = (uint32_t)(h.words[1] >> 42 | h.words[0] >> 60 << RECORD_BINDING_LOW),
 		.packet_bytes = (uint16_t)record_packet_bytes(h.words[1]),
 		.l4_offset = l4_offset,
 		.payload_offset = (uint16_t)(l4_offset + (h.words[0] >> 44 & 15) * 4),
@@ -140,6 +141,13 @@ static inline uint16_t
 record_flow_worker(uint64_t flow)
 {
 	return (uint16_t)(flow >> 48);
+}
+
+/* A handle that names a worker and no flow. */
+static inline uint64_t
+record_flow_of_worker(uint32_t worker)
+{
+	return (uint64_t)worker << 48 | (uint64_t)UINT32_MAX << 16;
 }
 
 /* Room that a record with `packet_bytes` takes in a ring. */
@@ -179,7 +187,8 @@ struct segment {
 	struct ring_count counts[];
 };
 
-/* Written by the application: 1 while it sleeps on the port's eventfd. */
+/* Written by the application: not 0 while it sleeps on the port's wake-up socket. Another value
+ * asks for a wake-up anew. */
 struct port_sleep {
 	alignas(CACHE_LINE) _Atomic uint32_t sleeping;
 };

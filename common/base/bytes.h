@@ -24,6 +24,14 @@ be32_load(const void *p)
 	return __builtin_bswap32(v);
 }
 
+static inline uint64_t
+be48_load(const void *p)
+{
+	const uint8_t *b = (const uint8_t *)p;
+
+	return (uint64_t)be16_load(b) << 32 | be32_load(b + 2);
+}
+
 static inline void
 be16_store(void *p, uint16_t v)
 {
@@ -36,6 +44,15 @@ be32_store(void *p, uint32_t v)
 {
 	v = __builtin_bswap32(v);
 	memcpy(p, &v, sizeof(v));
+}
+
+static inline void
+be48_store(void *p, uint64_t v)
+{
+	uint8_t *b = (uint8_t *)p;
+
+	be16_store(b, (uint16_t)(v >> 32));
+	be32_store(b + 2, (uint32_t)v);
 }
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the order of le32_load()");

@@ -14,6 +14,8 @@
 #define TUNNELS_MAX       1024
 #define ZONES_MAX         4096 /* zone numbers are 0..ZONES_MAX-1 */
 #define PORTS_MAX         4096
+#define PORT_ENDS_MAX     16 /* ports whose end is a device */
+#define END_BINDINGS_MAX  32 /* of one such port */
 #define APPS_MAX          1024
 #define BINDINGS_MAX      65536
 #define GROUP_MEMBERS_MAX 64
@@ -56,6 +58,8 @@
 #define NEIGHBOUR_EVENTS 1024
 /* Depth of the flow event ring of a worker; a power of two. */
 #define FLOW_EVENTS 8192
+/* An IPFIX message; with IP and UDP headers it fits MTU_MIN. */
+#define IPFIX_MESSAGE_BYTES 1232
 
 /* Header bytes that the parser walks before it gives up (IPv6 extension chain). */
 #define EXT_HEADERS_MAX 8

@@ -21,7 +21,7 @@ struct argument {
 	const char *help;
 };
 
-#define ARGUMENTS_MAX 5 /* one of them ends the list */
+#define ARGUMENTS_MAX 6 /* one of them ends the list */
 
 struct command {
 	const char *name;

@@ -139,17 +139,13 @@ void
 print_bindings(json_t *answer, const json_t *former, double seconds)
 {
 	static const struct column columns[] = {
-		{ "ID", "id", true },
-		{ "IDENTITY", "identity" },
-		{ "PORT", "port" },
-		{ "PORT-ID", "port_id", true },
-		{ "APPLICATION", "app" },
-		{ "PID", "pid", true },
-		{ "UID", "uid", true },
-		{ "SHARED", "shared" },
-		{ "SERVICE", "service" },
-		{ "CLASS", "class" },
-		{ NULL },
+		{ "ID", "id", true },       { "IDENTITY", "identity" },
+		{ "PORT", "port" },         { "PORT-ID", "port_id", true },
+		{ "APPLICATION", "app" },   { "PID", "pid", true },
+		{ "UID", "uid", true },     { "SHARED", "shared" },
+		{ "REUSE", "reuse" },       { "WEIGHT", "weight", true },
+		{ "DRAINING", "draining" }, { "SERVICE", "service" },
+		{ "CLASS", "class" },       { NULL },
 	};
 
 	(void)former;
@@ -265,6 +261,23 @@ print_drops(json_t *answer, const json_t *former, double seconds)
 }
 
 void
+print_drained(json_t *answer, const json_t *former, double seconds)
+{
+	static const struct column columns[] = {
+		{ "ID", "id", true },
+		{ "PORT", "name" },
+		{ "APPLICATION", "app" },
+		{ "PID", "pid", true },
+		{ "FLOWS-LEFT", "flows", true },
+		{ NULL },
+	};
+
+	(void)former;
+	(void)seconds;
+	table_print(columns, json_object_get(answer, "ports"));
+}
+
+void
 print_binding(json_t *answer, const json_t *former, double seconds)
 {
 	(void)former;
@@ -273,4 +286,21 @@ print_binding(json_t *answer, const json_t *former, double seconds)
 	       (long long)json_integer_value(json_object_get(answer, "binding")),
 	       json_string_value(json_object_get(answer, "identity")),
 	       json_string_value(json_object_get(answer, "port")));
+}
+
+void
+print_rates(json_t *answer, const json_t *former, double seconds)
+{
+	const json_int_t rate = json_integer_value(json_object_get(answer, "rate"));
+
+	(void)former;
+	(void)seconds;
+	printf("nic %s: ", json_string_value(json_object_get(answer, "nic")));
+	if (rate == 0)
+		printf("as many packets as are taken");
+	else
+		printf("%lld packets/s", (long long)rate);
+	printf(", %lld new flows/s, %lld SYNs/s\n",
+	       (long long)json_integer_value(json_object_get(answer, "new_flows")),
+	       (long long)json_integer_value(json_object_get(answer, "syn_flood")));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bind.h: which port the first packet of a flow goes to. Served by bind.c.
+/* bind.h: which port the first packet of a flow goes to. Served by bind_build.c,
+ * bind_lookup.c, bind_norm.c; the way through them is drawn in bind_priv.h.
  *
  * A bind table is built aside by control, never changed once published, and read by any worker.
  * Precedence, most specific first: connected socket, local address exact, longest local prefix, any
@@ -14,12 +15,16 @@
 #include "common/base/identity.h"
 #include "dataplane/flow/flow.h"
 
-/* One binding of one port. Several with an equal identity form a group. */
+/* One binding of one port. Of several with an equal identity those that are not `alone` form a
+ * group; but as long as the newest of all (the highest id) that lives and is not passive is
+ * `alone`, it gets every new flow. */
 struct bind_rule {
 	struct identity identity;
 	uint32_t id;     /* binding id, not 0 */
 	port_ref port;   /* PORT_REF_NONE: its owner is gone; packets drop as binding_dead */
 	uint16_t weight; /* 1..255: share of a group's new flows */
+	bool alone;      /* shares with nobody */
+	bool passive;    /* drains: keeps the flows that it has, gets no new ones */
 };
 
 struct bind_result {
@@ -37,16 +42,22 @@ void bind_table_destroy(struct bind_table *t);
 
 /* Finds the binding for a packet to `packet`'s destination (endpoint 1). `local`: that address is
  * one of ours; otherwise rules for any address do not match. Group members are chosen by weighted
- * rendezvous hashing on `hash`, among those whose owner lives: one that leaves moves only its own
- * flows. A group without any gives its first id with PORT_REF_NONE, and nothing less specific is
- * asked. Bounded work; no allocation. False: none. */
-bool bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool local,
-		 uint64_t hash, struct bind_result *out);
+ * rendezvous hashing on `hash`, among those that live and are not passive: one that leaves moves
+ * only its own flows. Where there is none, nothing less specific is asked. Bounded work; no
+ * allocation. */
+enum bind_found {
+	BIND_NONE,    /* no binding matches; *out is untouched */
+	BIND_MEMBER,  /* *out is the one */
+	BIND_PASSIVE, /* some live, but all of them drain; *out has PORT_REF_NONE */
+	BIND_DEAD,    /* none lives; *out has the lowest id and PORT_REF_NONE */
+};
+enum bind_found bind_lookup(const struct bind_table *t, const struct flow_key *packet, bool local,
+			    uint64_t hash, struct bind_result *out);
 
 /* Whether an application owns the source (endpoint 0) of `packet`, so that it may send it: among
  * the binding that bind_lookup() would give packets of the opposite direction and its whole group
- * there is a port for which `owned` says true. *out is that member (the lowest id of several).
- * `local` as above, about endpoint 0. */
+ * there is a port for which `owned` says true, passive or not. *out is that member (the lowest id
+ * of several). `local` as above, about endpoint 0. */
 typedef bool (*bind_owned_fn)(port_ref port, void *context);
 bool bind_source_of(const struct bind_table *t, const struct flow_key *packet, bool local,
 		    bind_owned_fn owned, void *context, struct bind_result *out);

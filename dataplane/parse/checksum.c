@@ -3,62 +3,20 @@
 #include "common/base/identity.h"
 #include "common/base/wire.h"
 #include "dataplane/parse/parse.h"
-
-static inline uint64_t
-word_load(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-/* Adds the two halves of each word to a sum that has room for 2^32 of them: no carry is lost and
- * none need be looked at. */
-static inline uint64_t
-halves(uint64_t word)
-{
-	return (word & UINT32_MAX) + (word >> 32);
-}
-
-/* The one's complement sum does not depend on byte order (RFC 1071 2B): words are added as this
- * processor loads them, and the folded sum is turned round once. */
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the folded sum is turned round");
+#include "dataplane/parse/sum.h"
 
 uint32_t
 checksum_add(const uint8_t *data, size_t bytes, uint32_t sum)
 {
-	uint64_t a = 0, b = 0;
+	uint64_t a = 0;
 
-	for (; bytes >= 32; bytes -= 32, data += 32) {
-		a += halves(word_load(data)) + halves(word_load(data + 8));
-		b += halves(word_load(data + 16)) + halves(word_load(data + 24));
-	}
-	for (; bytes >= 8; bytes -= 8, data += 8)
-		a += halves(word_load(data));
-	/* The rest in pieces of fixed size; a last odd byte is the first of its pair. */
-	if (bytes & 4) {
-		uint32_t v;
-
-		memcpy(&v, data, sizeof(v));
-		b += v;
-		data += sizeof(v);
-	}
-	if (bytes & 2) {
-		uint16_t v;
-
-		memcpy(&v, data, sizeof(v));
-		b += v;
-		data += sizeof(v);
-	}
-	if (bytes & 1)
-		b += *data;
-	a = halves(a) + halves(b);
-	a = halves(a);
-	a = (a & 0xffff) + (a >> 16);
-	a = (a & 0xffff) + (a >> 16);
-	a = (a & 0xffff) + (a >> 16);
-	return (sum & 0xffff) + (sum >> 16) + __builtin_bswap16((uint16_t)a);
+	if (bytes >= 8)
+		a = sum_bytes(data, (uint32_t)bytes);
+	else
+		/* A last odd byte is the first of its pair. */
+		for (size_t i = 0; i < bytes; i++)
+			a += (uint64_t)data[i] << (i % 2 * 8);
+	return (sum & 0xffff) + (sum >> 16) + __builtin_bswap16(sum_fold(a));
 }
 
 uint16_t

@@ -14,14 +14,16 @@
 
 /* Walks the options in [option, end). They are not acted upon, but a sender that breaks them is not
  * trusted further, and a source route would let a stranger choose the way of answers. */
-static enum drop_reason
-options_walk(const uint8_t *option, const uint8_t *end, unsigned flags)
+enum drop_reason
+ipv4_options_walk(const uint8_t *option, const uint8_t *end, unsigned flags)
 {
-	while (option < end && *option != OPTION_END) {
+	while (option < end) {
 		if (*option == OPTION_NOP) {
 			option++;
 			continue;
 		}
+		if (*option == OPTION_END)
+			break;
 		if (end - option < 2 || option[1] < 2 || option[1] > end - option)
 			return DROP_IPV4_OPTIONS;
 		if ((*option == OPTION_LOOSE_ROUTE || *option == OPTION_STRICT_ROUTE) &&
@@ -93,7 +95,7 @@ ipv4_walk(struct walk *w)
 		return DROP_IPV4_CHECKSUM;
 	if (header > IPV4_BYTES) {
 		const enum drop_reason reason =
-			options_walk(ip + IPV4_BYTES, ip + header, w->flags);
+			ipv4_options_walk(ip + IPV4_BYTES, ip + header, w->flags);
 
 		if (reason != DROP_NONE)
 			return reason;

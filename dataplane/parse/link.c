@@ -11,13 +11,6 @@
 #define PPP_IPV4            0x0021u
 #define PPP_IPV6            0x0057u
 
-static bool
-ethertype_is_vlan(uint16_t type)
-{
-	return type == ETHERTYPE_NUM_VLAN || type == ETHERTYPE_NUM_QINQ ||
-	       type == ETHERTYPE_NUM_QINQ_9;
-}
-
 static void
 tag_note(struct packet *p, uint16_t vlan, unsigned tags)
 {
@@ -118,7 +111,7 @@ link_walk(struct walk *w, uint32_t at, unsigned tags)
 		return DROP_FRAME_TRUNCATED;
 	at += ETHERNET_BYTES;
 	type = be16_load(w->frame + at - 2);
-	while (ethertype_is_vlan(type)) {
+	while (link_type_is_vlan(type)) {
 		if (tags == VLAN_TAGS_MAX)
 			return DROP_VLAN_TOO_DEEP;
 		if (w->end - at < VLAN_TAG_BYTES)

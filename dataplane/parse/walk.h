@@ -38,8 +38,17 @@ enum drop_reason walk_frame(const uint8_t *frame, uint32_t bytes, unsigned flags
 /* Walks the Ethernet frame at `at` <= end, of which `tags` tags were counted already. */
 enum drop_reason link_walk(struct walk *w, uint32_t at, unsigned tags);
 
+static inline bool
+link_type_is_vlan(uint16_t type)
+{
+	return type == ETHERTYPE_NUM_VLAN || type == ETHERTYPE_NUM_QINQ ||
+	       type == ETHERTYPE_NUM_QINQ_9;
+}
+
 /* Parses the IPv4 packet at p->l3_offset. */
 enum drop_reason ipv4_walk(struct walk *w);
+/* Its options alone. */
+enum drop_reason ipv4_options_walk(const uint8_t *option, const uint8_t *end, unsigned flags);
 /* The same for IPv6. */
 enum drop_reason ipv6_walk(struct walk *w);
 

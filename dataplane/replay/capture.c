@@ -54,8 +54,7 @@ time_read(const struct pcap_pkthdr *header, struct captured *out)
 		nanoseconds += NANOSECONDS;
 		seconds--;
 	}
-	out->seconds = seconds;
-	out->nanoseconds = (uint32_t)nanoseconds;
+	out->time = (struct moment){ seconds, (uint32_t)nanoseconds };
 }
 
 int

@@ -12,13 +12,18 @@
 /* What the parser looks at, as far as offsets of 16 bits reach. */
 #define FRAME_BYTES_MAX 65535u
 
+/* A moment of the captures' clock. */
+struct moment {
+	int64_t seconds;      /* since the epoch, not negative */
+	uint32_t nanoseconds; /* below 10^9 */
+};
+
 /* One packet as the file has it. `bytes` is valid until the next capture_next(). */
 struct captured {
 	const uint8_t *bytes;
 	uint32_t bytes_count; /* in the file */
 	uint32_t wire_bytes;  /* on the wire: more where the capture cut the packet */
-	int64_t seconds;      /* since the epoch */
-	uint32_t nanoseconds; /* below 10^9 */
+	struct moment time;
 };
 
 struct capture {

@@ -1,130 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* main.c: berth-replay: the parser on capture files, without a nic. */
+/* main.c: berth-replay: a worker's stages on capture files, without a nic. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "dataplane/replay/reading.h"
-
-enum exit_code {
-	EXIT_BROKEN = 1, /* a file could not be read to its end, or the output not written */
-	EXIT_USAGE = 2,
-};
+#include "common/base/check.h"
+#include "dataplane/replay/options.h"
 
 /* Packets between two looks at the progress. */
 #define PROGRESS_PACKETS 65536
 #define OUTPUT_BYTES     (1u << 20)
 
-static const char help[] =
-	"usage: berth-replay --packets [OPTION...] FILE...\n"
-	"\n"
-	"Reads pcap and pcapng files as berthd reads a nic, and prints what it makes of each "
-	"packet.\n"
-	"FILE may be -, standard input.\n"
-	"\n"
-	"  --packets              one JSON object per packet, one per line\n"
-	"  --checksum verify      refuse wrong checksums (default)\n"
-	"  --checksum ignore      do not look at them\n"
-	"  --tunnels TYPE,...     look into vxlan, geneve, gre, ipip, 6in4, gtpu, or all\n"
-	"  --offload              as from a nic that strips the VLAN tag and verifies checksums\n"
-	"  --version              print the version\n"
-	"  --help                 this\n"
-	"\n"
-	"Exit status: 0 done, 1 a file is broken or the output cannot be written, 2 wrong usage.\n";
-
-struct options {
-	struct reading_options reading;
-	bool packets;
-	char **files;
-	int files_count;
+struct replay {
+	const struct options *options;
+	struct stages *stages; /* NULL: flows are not asked for */
+	struct flow_output *output;
 };
-
-static int
-usage(const char *what, const char *which)
-{
-	fprintf(stderr, "berth-replay: %s%s; see berth-replay --help\n", what, which);
-	return EXIT_USAGE;
-}
-
-/* Reads a list of tunnel types with commas between them. False: one is none. */
-static bool
-tunnels_read(const char *list, unsigned *tunnels)
-{
-	if (strcmp(list, "all") == 0) {
-		*tunnels = PARSE_TUNNELS;
-		return true;
-	}
-	*tunnels = 0;
-	for (const char *at = list;; at++) {
-		const size_t length = strcspn(at, ",");
-		unsigned type = TUNNEL_NONE + 1;
-
-		while (type < TUNNEL_TYPES && (strlen(tunnel_names[type]) != length ||
-					       strncmp(at, tunnel_names[type], length) != 0))
-			type++;
-		if (type == TUNNEL_TYPES)
-			return false;
-		*tunnels |= PARSE_TUNNEL(type);
-		at += length;
-		if (*at == '\0')
-			return true;
-	}
-}
-
-/* Reads the arguments. 0; EXIT_USAGE; or -1 where the answer was already printed. */
-static int
-options_read(struct options *o, int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "packets", no_argument, NULL, 'p' },
-		{ "checksum", required_argument, NULL, 'c' },
-		{ "offload", no_argument, NULL, 'o' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "tunnels", required_argument, NULL, 't' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (option) {
-		case 'p':
-			o->packets = true;
-			break;
-		case 'c':
-			o->reading.checksum_ignore = strcmp(optarg, "ignore") == 0;
-			if (!o->reading.checksum_ignore && strcmp(optarg, "verify") != 0)
-				return usage("--checksum takes verify or ignore, not ", optarg);
-			break;
-		case 'o':
-			o->reading.offload = true;
-			break;
-		case 't':
-			if (!tunnels_read(optarg, &o->reading.tunnels))
-				return usage("--tunnels takes types with commas between, or all, "
-					     "not ",
-					     optarg);
-			break;
-		case 'V':
-			printf("berth-replay %s\n", BERTH_VERSION);
-			return -1;
-		case 'h':
-			fputs(help, stdout);
-			return -1;
-		default: /* getopt_long() has said what is wrong */
-			fputs("see berth-replay --help\n", stderr);
-			return EXIT_USAGE;
-		}
-	}
-	o->files = argv + optind;
-	o->files_count = argc - optind;
-	if (!o->packets)
-		return usage("nothing is asked for: give --packets", "");
-	return o->files_count == 0 ? usage("a capture file is missing", "") : 0;
-}
 
 /* Progress is for whoever waits at a terminal while the lines go elsewhere. */
 static bool
@@ -165,25 +58,95 @@ skipped_report(const struct capture *capture, const uint64_t skipped[SKIP_COUNT]
 			capture->name, (unsigned long long)skipped[SKIP_SNAP_LENGTH]);
 }
 
-/* Prints the packets of one file. 0, or -EIO where it is broken; what could be read is printed. */
+/* A packet's line that waits for its verdict. */
+struct unfinished {
+	size_t used;
+	char text[];
+};
+
+static void
+line_write(const struct json_line *line)
+{
+	fwrite(line->text, 1, line->used, stdout);
+	putchar('\n');
+}
+
+static struct unfinished *
+line_keep(const struct json_line *line)
+{
+	struct unfinished *u = malloc(sizeof(*u) + line->used);
+
+	panic_unless(u != NULL);
+	u->used = line->used;
+	memcpy(u->text, line->text, line->used);
+	return u;
+}
+
+/* Behind all stages: the packet's line can be finished. NULL: packets are not printed. */
+static void
+packet_decided(void *context, void *packet, const struct fate *fate)
+{
+	static struct json_line line;
+	struct unfinished *u = packet;
+
+	(void)context;
+	if (u == NULL)
+		return;
+	line.used = u->used;
+	memcpy(line.text, u->text, u->used);
+	free(u);
+	verdict_print(fate->drop, &line);
+	if (fate->judged)
+		json_text(&line, "ct", track_verdict_names[fate->verdict]);
+	if (fate->flow != 0)
+		json_number(&line, "flow", fate->flow);
+	json_close(&line);
+	line_write(&line);
+}
+
+static void
+flow_ended(void *context, const struct ended_flow *flow)
+{
+	const struct replay *r = context;
+
+	flow_output_put(r->output, flow);
+}
+
+static void
+packet_replay(const struct replay *r, const struct capture *capture,
+	      const struct captured *captured, struct reading *reading)
+{
+	static struct json_line line;
+	const struct options *o = r->options;
+
+	if (r->stages != NULL)
+		stages_clock(r->stages, &captured->time);
+	reading_make(&o->reading, capture->link_type, captured, reading);
+	if (o->packets)
+		reading_print(reading, o->files_count > 1 ? capture->name : NULL, capture->packets,
+			      &line);
+	if (r->stages != NULL && reading->verdict == READING_OK) {
+		stages_packet(r->stages, reading, o->packets ? line_keep(&line) : NULL);
+	} else if (o->packets) {
+		reading_print_end(reading, &line);
+		line_write(&line);
+	}
+}
+
+/* Replays one file. 0, or -EIO where it is broken; what could be read is told. */
 static int
-file_replay(const struct options *o, struct capture *capture)
+file_replay(const struct replay *r, struct capture *capture)
 {
 	static struct reading reading;
-	static struct json_line line;
-	const char *name = o->files_count > 1 ? capture->name : NULL;
 	const bool progress = progress_is_wanted();
 	uint64_t skipped[SKIP_COUNT] = { 0 };
 	struct captured packet;
 	int result;
 
 	while ((result = capture_next(capture, &packet)) == 1) {
-		reading_make(&o->reading, capture->link_type, &packet, &reading);
+		packet_replay(r, capture, &packet, &reading);
 		if (reading.verdict == READING_SKIP)
 			skipped[reading.skip]++;
-		reading_print(&reading, name, capture->packets, &line);
-		fwrite(line.text, 1, line.used, stdout);
-		putchar('\n');
 		if (progress && capture->packets % PROGRESS_PACKETS == 0)
 			progress_print(capture);
 	}
@@ -194,8 +157,9 @@ file_replay(const struct options *o, struct capture *capture)
 }
 
 static int
-files_replay(const struct options *o)
+files_replay(const struct replay *r)
 {
+	const struct options *o = r->options;
 	char why[PCAP_ERRBUF_SIZE];
 	int status = EXIT_SUCCESS;
 
@@ -207,7 +171,7 @@ files_replay(const struct options *o)
 			status = EXIT_BROKEN;
 			continue;
 		}
-		if (file_replay(o, &capture) != 0) {
+		if (file_replay(r, &capture) != 0) {
 			fflush(stdout);
 			fprintf(stderr, "berth-replay: %s: broken after packet %llu: %s\n",
 				capture.name, (unsigned long long)capture.packets,
@@ -216,22 +180,71 @@ files_replay(const struct options *o)
 		}
 		capture_close(&capture);
 	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "berth-replay: the output cannot be written: %s\n",
-			strerror(errno));
-		status = EXIT_BROKEN;
-	}
 	return status;
+}
+
+static int
+stages_begin(struct replay *r)
+{
+	const struct options *o = r->options;
+	struct stages_options options = { .rules = { .mode = o->tracking },
+					  .capacity = o->capacity,
+					  .decided = packet_decided,
+					  .ended = flow_ended,
+					  .context = r };
+	static const uint32_t as_the_profile[TIMER_COUNT];
+	int error;
+
+	track_timeouts_fill(&options.rules.timeouts, o->timers, as_the_profile);
+	error = stages_create(&options, &r->stages);
+	if (error == 0)
+		error = flow_output_open(o->format, &r->output);
+	if (error != 0)
+		fprintf(stderr,
+			"berth-replay: no room for %u flows (%llu MiB): %s; give a lower "
+			"--capacity\n",
+			o->capacity, (unsigned long long)stages_bytes(o->capacity) >> 20,
+			strerror(-error));
+	return error == 0 ? EXIT_SUCCESS : EXIT_BROKEN;
+}
+
+/* Tells what is left. */
+static int
+stages_end(struct replay *r)
+{
+	const uint64_t refused = stages_refused(r->stages);
+
+	stages_finish(r->stages);
+	flow_output_close(r->output);
+	stages_destroy(r->stages);
+	if (refused == 0)
+		return EXIT_SUCCESS;
+	fprintf(stderr,
+		"berth-replay: %llu packets belong to no flow, because %u lived at once; give a "
+		"higher --capacity\n",
+		(unsigned long long)refused, r->options->capacity);
+	return EXIT_BROKEN;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options = { 0 };
-	const int result = options_read(&options, argc, argv);
+	struct replay replay = { .options = &options };
+	int status = options_read(&options, argc, argv);
 
-	if (result != 0)
-		return result < 0 ? EXIT_SUCCESS : result;
+	if (status != 0)
+		return status < 0 ? EXIT_SUCCESS : status;
 	setvbuf(stdout, NULL, _IOFBF, OUTPUT_BYTES);
-	return files_replay(&options);
+	if (options.flows && stages_begin(&replay) != EXIT_SUCCESS)
+		return EXIT_BROKEN;
+	status = files_replay(&replay);
+	if (options.flows && stages_end(&replay) != EXIT_SUCCESS)
+		status = EXIT_BROKEN;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "berth-replay: the output cannot be written: %s\n",
+			strerror(errno));
+		status = EXIT_BROKEN;
+	}
+	return status;
 }

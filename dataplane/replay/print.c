@@ -7,21 +7,15 @@
 #include "common/base/identity.h"
 #include "dataplane/replay/reading.h"
 
-#define TIME_BYTES 40
-
-/* Six digits, and nine where the capture is finer than microseconds. */
-static void
-time_print(const struct captured *captured, struct json_line *line)
+const char *
+moment_text(const struct moment *m, char text[MOMENT_BYTES])
 {
-	char text[TIME_BYTES];
-
-	if (captured->nanoseconds % 1000 == 0)
-		snprintf(text, sizeof(text), "%lld.%06u", (long long)captured->seconds,
-			 captured->nanoseconds / 1000);
+	if (m->nanoseconds % 1000 == 0)
+		snprintf(text, MOMENT_BYTES, "%lld.%06u", (long long)m->seconds,
+			 m->nanoseconds / 1000);
 	else
-		snprintf(text, sizeof(text), "%lld.%09u", (long long)captured->seconds,
-			 captured->nanoseconds);
-	json_text(line, "ts", text);
+		snprintf(text, MOMENT_BYTES, "%lld.%09u", (long long)m->seconds, m->nanoseconds);
+	return text;
 }
 
 /* In the order in which other tools print them: SYN and ACK are "SA". */
@@ -170,6 +164,20 @@ tags_print(const struct packet *p, struct json_line *line)
 		json_numbers(line, "vlan", ids, p->facts & PACKET_TAGGED_TWICE ? 2 : 1);
 }
 
+/* The last label of an MPLS stack with the number of labels, and the PPPoE session. */
+static void
+session_print(const struct packet *p, struct json_line *line)
+{
+	if (p->facts & PACKET_MPLS) {
+		json_open(line, "mpls");
+		json_number(line, "label", p->more.mpls_label);
+		json_number(line, "labels", p->more.mpls_labels);
+		json_close(line);
+	}
+	if (p->facts & PACKET_PPPOE)
+		json_number(line, "pppoe", p->more.pppoe_session);
+}
+
 /* Of a refused packet, as much as was read before the fault. */
 static void
 packet_print(const struct reading *r, struct json_line *line)
@@ -177,6 +185,7 @@ packet_print(const struct reading *r, struct json_line *line)
 	const struct packet *p = &r->packet;
 
 	tags_print(p, line);
+	session_print(p, line);
 	if (p->l3_bytes == 0)
 		return;
 	if (p->facts & PACKET_TUNNEL)
@@ -187,36 +196,39 @@ packet_print(const struct reading *r, struct json_line *line)
 		json_text(line, "l3", "arp");
 }
 
-static void
-verdict_print(const struct reading *r, struct json_line *line)
+void
+verdict_print(enum drop_reason drop, struct json_line *line)
 {
-	switch (r->verdict) {
-	case READING_OK:
-		json_text(line, "verdict", "ok");
+	json_text(line, "verdict", drop == DROP_NONE ? "ok" : "drop");
+	if (drop == DROP_NONE)
 		json_null(line, "reason");
-		break;
-	case READING_DROP:
-		json_text(line, "verdict", "drop");
-		json_text(line, "reason", drop_names[r->drop]);
-		break;
-	case READING_SKIP:
-		json_text(line, "verdict", "skip");
-		json_text(line, "reason", skip_names[r->skip]);
-		break;
-	}
+	else
+		json_text(line, "reason", drop_names[drop]);
 }
 
 void
 reading_print(const struct reading *reading, const char *name, uint64_t n, struct json_line *line)
 {
+	char text[MOMENT_BYTES];
+
 	json_open(line, NULL);
 	if (name != NULL)
 		json_foreign_text(line, "file", name);
 	json_number(line, "n", n);
-	time_print(&reading->captured, line);
+	json_text(line, "ts", moment_text(&reading->captured.time, text));
 	json_number(line, "link", (uint64_t)reading->link_type);
 	if (reading->verdict != READING_SKIP)
 		packet_print(reading, line);
-	verdict_print(reading, line);
+}
+
+void
+reading_print_end(const struct reading *reading, struct json_line *line)
+{
+	if (reading->verdict == READING_SKIP) {
+		json_text(line, "verdict", "skip");
+		json_text(line, "reason", skip_names[reading->skip]);
+	} else {
+		verdict_print(reading->verdict == READING_OK ? DROP_NONE : reading->drop, line);
+	}
 	json_close(line);
 }

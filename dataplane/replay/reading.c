@@ -55,10 +55,12 @@ cut_frame_read(struct reading *r, uint32_t kept, uint32_t bytes, unsigned flags,
 	memset(r->frame + kept, 0xff, bytes - kept);
 	frame_read(r, bytes, flags, vlan_tci);
 	reading_print(r, NULL, 0, &ones);
+	reading_print_end(r, &ones);
 	drop = r->drop;
 	memset(r->frame + kept, 0, bytes - kept);
 	frame_read(r, bytes, flags, vlan_tci);
 	reading_print(r, NULL, 0, &zeros);
+	reading_print_end(r, &zeros);
 	if (zeros.used != ones.used || memcmp(zeros.text, ones.text, ones.used) != 0)
 		reading_skip(r, SKIP_SNAP_LENGTH);
 	else if (drop != DROP_NONE && !refusal_is_seen(r, kept))
@@ -69,7 +71,8 @@ void
 reading_make(const struct reading_options *options, int link_type, const struct captured *captured,
 	     struct reading *out)
 {
-	unsigned flags = options->tunnels | (options->checksum_ignore ? PARSE_CHECKSUM_IGNORE : 0);
+	unsigned flags = options->tunnels | (options->checksum_ignore ? PARSE_CHECKSUM_IGNORE : 0) |
+			 (options->source_any ? PARSE_SOURCE_ANY : 0);
 	uint32_t kept, bytes;
 	uint16_t vlan_tci = 0;
 

@@ -26,6 +26,7 @@ extern const char *const tunnel_names[TUNNEL_TYPES]; /* NULL: TUNNEL_NONE */
 
 struct reading_options {
 	bool checksum_ignore; /* as the daemon's `checksum: ignore` */
+	bool source_any;      /* as `sources: any` */
 	bool offload;         /* as a nic with offloads hands the frame over */
 	unsigned tunnels;     /* PARSE_TUNNEL() of each type to look into, as `tunnels` of a nic */
 };
@@ -45,6 +46,15 @@ struct reading {
 void reading_make(const struct reading_options *options, int link_type,
 		  const struct captured *captured, struct reading *out);
 
-/* Writes the reading as packet number `n` of its file. `name`: the file's, or NULL for none. */
+#define MOMENT_BYTES 40
+/* Seconds with six digits behind the point, nine where the capture is finer than microseconds. */
+const char *moment_text(const struct moment *m, char text[MOMENT_BYTES]);
+
+/* Writes the reading as packet number `n` of its file, as far as its verdict. `name`: the file's,
+ * or NULL for none. */
 void
 reading_print(const struct reading *reading, const char *name, uint64_t n, struct json_line *line);
+/* Writes the parser's verdict, and ends the line. */
+void reading_print_end(const struct reading *reading, struct json_line *line);
+/* Writes a verdict that is no skip: DROP_NONE for "ok". */
+void verdict_print(enum drop_reason drop, struct json_line *line);

@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/wire.h"
 
 #define ETHERTYPE_VLAN 0x8100
 
@@ -15,8 +16,21 @@ tx_put(struct tx_queue *q, struct rte_mbuf *m, enum tx_class class)
 {
 	q->mbufs[q->n] = m;
 	q->classes[q->n] = (uint8_t) class;
+	q->bytes[q->n] = (uint16_t)(m->pkt_len - ETHERNET_BYTES);
 	if (++q->n == BURST_MAX)
 		tx_flush(q);
+}
+
+/* The numbers of the port whose end the device is; `sent` of the frames went. */
+static void
+port_account(struct tx_queue *q, uint16_t sent)
+{
+	for (uint16_t i = 0; i < q->n; i++) {
+		if (q->classes[i] != TX_DELIVERED)
+			continue;
+		count_word(i < sent ? &q->port->delivered : &q->port->dropped, 1);
+		count_word(&q->port->delivered_bytes, i < sent ? q->bytes[i] : 0);
+	}
 }
 
 void
@@ -26,6 +40,13 @@ tx_flush(struct tx_queue *q)
 		[TX_TRANSMITTED] = COUNTER_transmitted,
 		[TX_FORWARDED] = COUNTER_forwarded,
 		[TX_KERNEL] = COUNTER_kernel,
+		[TX_DELIVERED] = COUNTER_delivered,
+	};
+	static const enum drop_reason refused[] = {
+		[TX_TRANSMITTED] = DROP_NIC_FULL,
+		[TX_FORWARDED] = DROP_NIC_FULL,
+		[TX_KERNEL] = DROP_KERNEL_FULL,
+		[TX_DELIVERED] = DROP_END_FULL,
 	};
 	uint16_t sent;
 
@@ -35,8 +56,9 @@ tx_flush(struct tx_queue *q)
 	for (uint16_t i = 0; i < sent; i++)
 		count(q->counters, taken[q->classes[i]], 1);
 	for (uint16_t i = sent; i < q->n; i++)
-		count_drop(q->counters,
-			   q->classes[i] == TX_KERNEL ? DROP_KERNEL_FULL : DROP_NIC_FULL, 1);
+		count_drop(q->counters, refused[q->classes[i]], 1);
+	if (q->port != NULL)
+		port_account(q, sent);
 	if (sent < q->n)
 		rte_pktmbuf_free_bulk(q->mbufs + sent, q->n - sent);
 	q->n = 0;

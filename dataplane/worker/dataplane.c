@@ -161,6 +161,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
+	w->rules = &dp->rules;
 	steer_init(&w->steer);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
@@ -190,7 +191,7 @@ assign_queues(struct dataplane *dp)
 	for (uint16_t id = 0; id < dp->options.workers; id++) {
 		struct worker *w = dp->workers[id];
 
-		for (uint16_t i = 0; i < dp->nics_count + dp->kernel; i++) {
+		for (uint16_t i = 0; i < dp->devices_count; i++) {
 			const struct nic *n = &dp->nics[i];
 
 			w->tx[i] = (struct tx_queue){ .ethdev = UINT16_MAX };
@@ -210,20 +211,19 @@ assign_queues(struct dataplane *dp)
 }
 
 static int
-open_nics(struct dataplane *dp)
+open_device(struct dataplane *dp, const struct dataplane_nic_options *options, enum nic_role role)
+{
+	const int error = nic_open(dp, dp->devices_count, options, role);
+
+	if (error == 0)
+		dp->devices_count++;
+	return error;
+}
+
+static int
+open_kernel(struct dataplane *dp)
 {
 	const struct dataplane_options *o = &dp->options;
-	int error;
-
-	for (uint16_t i = 0; i < o->nics_count; i++) {
-		error = nic_open(dp, i, &o->nics[i], false);
-		if (error != 0)
-			return error;
-		dp->nics_count++;
-	}
-	if (o->kernel_device[0] == '\0')
-		return 0;
-
 	struct dataplane_nic_options kernel = { .name = "kernel",
 						.queues = o->workers,
 						.rx_descriptors = o->nics[0].rx_descriptors,
@@ -231,8 +231,25 @@ open_nics(struct dataplane *dp)
 						.mtu = o->nics[0].mtu };
 
 	memcpy(kernel.device, o->kernel_device, sizeof(kernel.device));
-	error = nic_open(dp, o->nics_count, &kernel, true);
-	dp->kernel = error == 0;
+	return open_device(dp, &kernel, NIC_KERNEL);
+}
+
+static int
+open_nics(struct dataplane *dp)
+{
+	const struct dataplane_options *o = &dp->options;
+	int error = 0;
+
+	for (uint16_t i = 0; error == 0 && i < o->nics_count; i++)
+		error = open_device(dp, &o->nics[i], NIC_WIRE);
+	dp->nics_count = dp->devices_count;
+	if (error == 0 && o->kernel_device[0] != '\0') {
+		error = open_kernel(dp);
+		dp->kernel = error == 0;
+	}
+	dp->first_end = dp->devices_count;
+	for (uint16_t i = 0; error == 0 && i < o->ends_count; i++)
+		error = open_device(dp, &o->ends[i].device, NIC_END);
 	return error;
 }
 
@@ -256,6 +273,7 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (dp == NULL)
 		return say("no memory for the dataplane", -ENOMEM);
 	dp->options = *options;
+	dp->rules = (struct track_rules){ options->tracking, options->timeouts };
 	dp->retired_tail = &dp->retired;
 	error = make_constants(dp);
 	if (error == 0)
@@ -266,6 +284,8 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 		error = make_qsbr(&dp->flows_qsbr, 1);
 	if (error == 0)
 		error = make_rings(dp);
+	if (error == 0)
+		error = worker_connections_create(dp);
 	for (uint16_t id = 0; error == 0 && id < options->workers; id++)
 		error = make_worker(dp, id);
 	if (error == 0)
@@ -308,7 +328,7 @@ dataplane_arm(struct dataplane *dp)
 
 	if (error != 0)
 		return say("no memory for a first publication", error);
-	for (uint16_t i = 0; i < dp->nics_count + dp->kernel; i++) {
+	for (uint16_t i = 0; i < dp->devices_count; i++) {
 		error = nic_start(&dp->nics[i]);
 		if (error != 0)
 			return error;
@@ -369,8 +389,8 @@ dataplane_destroy(struct dataplane *dp)
 		bind_table_destroy(dp->first_snapshot->bindings);
 	free(dp->first_snapshot);
 	neighbour_table_destroy(atomic_load_explicit(&dp->neighbours, memory_order_relaxed));
-	for (uint16_t i = 0; i < dp->nics_count + dp->kernel; i++)
-		rte_eth_dev_close(dp->nics[i].ethdev);
+	for (uint16_t i = 0; i < dp->devices_count; i++)
+		nic_close(&dp->nics[i]);
 	for (uint16_t from = 0; from < dp->options.workers; from++) {
 		for (uint16_t to = 0; to < dp->options.workers; to++)
 			rte_ring_free(dp->handover[from][to]);
@@ -379,6 +399,7 @@ dataplane_destroy(struct dataplane *dp)
 		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);
+	connect_table_destroy(dp->connections);
 	rte_free(dp->published_qsbr);
 	rte_free(dp->flows_qsbr);
 	rte_mempool_free(dp->pool);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* deliver.c: packets, with what berthd knows of them, to their ports' rings. */
+/* deliver.c: packets, with what berthd knows of them, to their ports' ends. */
 #include <string.h>
 
 #include "dataplane/worker/worker.h"
@@ -33,19 +33,21 @@ describe(const struct worker *w, const struct flow_entry *entries, const struct 
 {
 	const struct packet *p = &b->packets[i];
 	const struct flow_entry *e = &entries[b->flows[i]];
+	const uint32_t binding = binding_of(w, e, b->flows[i], !b->direction[i]);
 	const uint32_t flags =
 		b->record_flags[i] | (p->key.family == FAMILY_IPV6 ? RECORD_IPV6 : 0u);
 	const two_words head = {
 		record_word0(flow_handle_of(w->id, b->flows[i], e), flags,
-			     (uint32_t)p->payload_offset - p->l4_offset),
+			     (uint32_t)p->payload_offset - p->l4_offset, binding),
 		record_word1(p->l3_bytes, (uint32_t)p->l4_offset - p->l3_offset, p->key.proto,
-			     p->key.zone, binding_of(w, e, b->flows[i], !b->direction[i])),
+			     p->key.zone, binding),
 	};
 
 	memcpy(&put->head, &head, sizeof(put->head));
 	put->packet = burst_ip(b, i);
 }
 
+/* Of a port with a device at its end it is empty, and stays so. */
 static struct rx_ring *
 ring_of(const struct worker *w, uint16_t port)
 {
@@ -54,7 +56,7 @@ ring_of(const struct worker *w, uint16_t port)
 
 /* Puts one port's packets into its ring. */
 static void
-deliver_group(struct worker *w, uint16_t port, const struct rx_put *puts, uint16_t n)
+ring_deliver(struct worker *w, uint16_t port, const struct rx_put *puts, uint16_t n)
 {
 	struct rx_ring *ring = ring_of(w, port);
 	struct port_block *block = &w->ports[port];
@@ -71,8 +73,24 @@ deliver_group(struct worker *w, uint16_t port, const struct rx_put *puts, uint16
 	count_drop(&w->counters, DROP_RING_BROKEN, done.broken);
 }
 
+/* Delivers group g of the plan, in whose order `puts` are. */
+static void
+group_deliver(struct worker *w, struct burst *b, const struct steer_plan *plan, uint16_t g,
+	      const struct rx_put *puts)
+{
+	const uint16_t port = plan->ports[g], end = w->snapshot->ports[port]->end;
+	const uint16_t first = plan->first[g], past = plan->first[g + 1];
+
+	if (__builtin_expect(end == END_RING, 1)) {
+		ring_deliver(w, port, &puts[first], (uint16_t)(past - first));
+		return;
+	}
+	for (uint16_t k = first; k < past; k++)
+		end_deliver(w, b, plan->order[k], end);
+}
+
 void
-deliver_burst(struct worker *w, const struct burst *b)
+deliver_burst(struct worker *w, struct burst *b)
 {
 	struct rx_put puts[BURST_MAX];
 	const struct flow_entry *entries = flow_entries(w->flows);
@@ -84,8 +102,7 @@ deliver_burst(struct worker *w, const struct burst *b)
 	for (uint16_t k = 0; k < b->n; k++)
 		describe(w, entries, b, plan.order[k], &puts[k]);
 	for (uint16_t g = 0; g < plan.groups; g++)
-		deliver_group(w, plan.ports[g], &puts[plan.first[g]],
-			      (uint16_t)(plan.first[g + 1] - plan.first[g]));
+		group_deliver(w, b, &plan, g, puts);
 	rx_rings_settle();
 	for (uint16_t g = 0; g < plan.groups; g++)
 		rx_ring_publish(ring_of(w, plan.ports[g]));

@@ -32,7 +32,7 @@ emit_frame(struct worker *w, uint16_t nic, struct rte_mbuf *m, enum tx_class cla
 void
 emit_flush(struct worker *w)
 {
-	for (uint16_t nic = 0; nic < w->dp->nics_count + w->dp->kernel; nic++)
+	for (uint16_t nic = 0; nic < w->dp->devices_count; nic++)
 		if (w->tx[nic].ethdev != UINT16_MAX)
 			tx_flush(&w->tx[nic]);
 }

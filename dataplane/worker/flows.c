@@ -37,32 +37,49 @@ set_port(struct worker *w, struct flow_detail *d, unsigned side, const struct bi
 	atomic_store_explicit(&d->binding[side], to->id, memory_order_relaxed);
 }
 
-/* Forgets ports that died or lost their binding since the flow was decided. A live owner keeps its
- * flows whatever else was bound meanwhile (T7). */
+/* Whether what was decided under `epoch` holds: sockets close at any time, ports die and bindings
+ * go with a publication. */
+static bool
+holds(const struct worker *w, uint32_t epoch, uint32_t id, port_ref port)
+{
+	if (connect_is(id) && !connect_live(w->dp->connections, id))
+		return false;
+	if (epoch == w->snapshot->epoch)
+		return true;
+	return flows_port(w, port) != NULL &&
+	       (connect_is(id) || bind_alive(w->snapshot->bindings, id, port));
+}
+
+/* Forgets ports that died or lost their binding or socket since the flow was decided. A live owner
+ * keeps its flows whatever else was bound meanwhile (T7). */
 static void
 revalidate(struct worker *w, const struct flow_entry *e, struct flow_detail *d)
 {
 	static const struct bind_result nobody = { .id = 0, .port = PORT_REF_NONE };
+	const uint32_t epoch = atomic_load_explicit(&e->epoch, memory_order_relaxed);
 
-	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) == w->snapshot->epoch)
-		return;
 	for (unsigned side = 0; side < 2; side++) {
 		const port_ref port = detail_port(d, side);
 		const uint32_t id = atomic_load_explicit(&d->binding[side], memory_order_relaxed);
 
-		if (port != PORT_REF_NONE &&
-		    (flows_port(w, port) == NULL || !bind_alive(w->snapshot->bindings, id, port)))
+		if (port != PORT_REF_NONE && !holds(w, epoch, id, port))
 			set_port(w, d, side, &nobody);
 	}
 }
 
 /* What the entry's own line says of endpoint `side`: its port, or PORT_REF_NONE, and then the
- * detail is to be asked. A port that died has brought other bindings, and so another epoch. */
+ * detail is to be asked. A port that died has brought other bindings, and so another epoch; a
+ * socket that was closed has not, and is asked about each time. */
 static port_ref
 entry_port(const struct worker *w, const struct flow_entry *e, unsigned side)
 {
+	uint32_t id;
+
 	if (atomic_load_explicit(&e->epoch, memory_order_relaxed) != w->snapshot->epoch ||
 	    flow_near_side(flow_entry_flags(e)) != side)
+		return PORT_REF_NONE;
+	id = atomic_load_explicit(&e->binding, memory_order_relaxed);
+	if (connect_is(id) && !connect_live(w->dp->connections, id))
 		return PORT_REF_NONE;
 	return w->snapshot->ports[flow_entry_port(e)]->ref;
 }
@@ -89,15 +106,42 @@ destination_local(const struct worker *w, const struct packet *p)
 	return link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[1]);
 }
 
-/* The binding for the first packet of a flow. */
+/* The connected socket at end `end` of the packet: 0 its source, 1 its destination. */
+static bool
+connected(const struct worker *w, const struct packet *p, unsigned end, uint64_t hash,
+	  struct bind_result *out)
+{
+	struct connect_holder holder;
+	struct flow_key key;
+	const bool swapped = flow_key_canonical(&p->key, &key);
+
+	if (!connect_find(w->dp->connections, &key, hash, end ^ swapped, &holder))
+		return false;
+	*out = (struct bind_result){ holder.id, holder.port };
+	return true;
+}
+
+/* The connected socket or binding for the first packet of a flow. A socket whose port died and that
+ * control has not closed yet is nobody's. */
 static enum drop_reason
 bind_packet(const struct worker *w, const struct packet *p, uint64_t hash, struct bind_result *out)
 {
-	const bool local = destination_local(w, p);
+	bool local;
 
-	if (!bind_lookup(w->snapshot->bindings, &p->key, local, hash, out))
+	if (connected(w, p, 1, hash, out))
+		return flows_port(w, out->port) == NULL ? DROP_BINDING_DEAD : DROP_NONE;
+	local = destination_local(w, p);
+	switch (bind_lookup(w->snapshot->bindings, &p->key, local, hash, out)) {
+	case BIND_NONE:
 		return local ? DROP_PORT_CLOSED : DROP_NOT_LOCAL;
-	return out->port == PORT_REF_NONE ? DROP_BINDING_DEAD : DROP_NONE;
+	case BIND_DEAD:
+		return DROP_BINDING_DEAD;
+	case BIND_PASSIVE:
+		return DROP_BINDING_DRAINS;
+	case BIND_MEMBER:
+		break;
+	}
+	return DROP_NONE;
 }
 
 /* flows_destination() where the entry's line does not tell. */
@@ -130,15 +174,6 @@ flows_destination(struct worker *w, uint32_t index, unsigned side, const struct 
 	return *port != PORT_REF_NONE ? DROP_NONE : decide(w, index, side, packet, hash, port);
 }
 
-/* Tells the table when the flow ends if nothing else comes. */
-static void
-expect(struct worker *w, uint32_t index, unsigned state)
-{
-	flow_expect(w->flows, index, w->now_ms,
-		    track_timeout_ms(&w->dp->options.timeouts,
-				     flow_entry_at(w->flows, index)->key.proto, state));
-}
-
 /* Makes an entry in which endpoint `side` belongs to `to`. */
 static enum drop_reason
 open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned direction,
@@ -146,38 +181,26 @@ open_entry(struct worker *w, const struct flow_key *key, uint64_t hash, unsigned
 {
 	bool created;
 
-	if (flow_insert(w->flows, key, hash, index, &created) != 0)
+	if (follow_open(w->rules, w->flows, key, hash, direction, flags, w->now_ms, index,
+			&created) != 0)
 		return DROP_FLOW_TABLE_FULL;
 	if (!created)
 		return DROP_NONE;
 
-	struct flow_entry *e = flow_entry_at(w->flows, *index);
 	struct flow_detail *d = flow_detail_at(w->flows, *index);
 
-	if (direction == 1)
-		flags |= FLOW_ORIG_IS_1;
-	flags |= track_mode_flags(w->dp->options.tracking);
-	atomic_store_explicit(&e->word, flow_word_with(0, 0, flags), memory_order_relaxed);
-	atomic_store_explicit(&e->last_seen_ms, w->now_ms, memory_order_relaxed);
-	/* No reader looks at it yet (F6). */
-	*d = (struct flow_detail){ .first_ms = w->now_ms, .link = LINK_NONE };
 	set_port(w, d, side, to);
-	entry_remember(w, e, d);
-	expect(w, *index, 0);
+	entry_remember(w, flow_entry_at(w->flows, *index), d);
 	count(&w->counters, COUNTER_flows_created, 1);
 	return DROP_NONE;
 }
 
-/* Strict tracking makes no entry for what begins no flow: it would cost a place in the table. */
+/* Whether the packet may open an entry. */
 static enum drop_reason
 admit(const struct worker *w, const struct packet *packet, const uint8_t *frame,
       const struct flow_key *key, unsigned direction, uint64_t hash)
 {
-	struct track_line line;
-	struct track_flow first = { .line = &line, .mode = TRACK_STRICT };
-
-	if (w->dp->options.tracking != TRACK_STRICT ||
-	    track_judge(&first, packet, frame, direction, w->now_ms) != TRACK_INVALID)
+	if (follow_begins(w->rules, packet, frame, direction, w->now_ms))
 		return DROP_NONE;
 	/* An earlier packet of the burst may have opened the flow that this one belongs to. */
 	return flow_lookup(w->flows, key, hash) == FLOW_NONE ? DROP_TRACK_INVALID : DROP_NONE;
@@ -248,6 +271,19 @@ sender(struct worker *w, uint32_t index, unsigned side)
 	return detail_port(d, side);
 }
 
+/* The connected socket or binding of the application from which it may send the packet. */
+static bool
+source_of(const struct worker *w, const struct packet *p, uint64_t hash, struct owner *owner,
+	  struct bind_result *out)
+{
+	bool local;
+
+	if (connected(w, p, 0, hash, out))
+		return owned(out->port, owner);
+	local = link_set_local(&w->dp->options.links, p->key.zone, p->key.family, p->key.addr[0]);
+	return bind_source_of(w->snapshot->bindings, &p->key, local, owned, owner, out);
+}
+
 enum drop_reason
 flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, const uint8_t *frame,
 		const struct flow_key *key, unsigned direction, uint64_t hash, uint32_t *index,
@@ -261,11 +297,7 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 		if (*port != PORT_REF_NONE)
 			return owned(*port, &owner) ? DROP_NONE : DROP_TX_NOT_OWNER;
 	}
-
-	const bool local = link_set_local(&w->dp->options.links, packet->key.zone,
-					  packet->key.family, packet->key.addr[0]);
-
-	if (!bind_source_of(w->snapshot->bindings, &packet->key, local, owned, &owner, &from))
+	if (!source_of(w, packet, hash, &owner, &from))
 		return DROP_TX_NOT_OWNER;
 	*port = from.port;
 	if (*index != FLOW_NONE) {
@@ -288,21 +320,14 @@ flows_authorise(struct worker *w, uint32_t app, const struct packet *packet, con
 			  here ? FLOW_OUTGOING | FLOW_LOCAL : FLOW_OUTGOING, index);
 }
 
-static struct track_line *
-line_of(const struct worker *w, uint32_t index)
-{
-	return w->tracks == NULL ? NULL : &w->tracks[index];
-}
-
 /* What becomes of a packet after the tracker's verdict. */
 static enum drop_reason
 enforce(struct worker *w, enum track_verdict verdict, enum drop_reason reason)
 {
-	if (verdict != TRACK_INVALID)
-		return DROP_NONE;
-	if (w->dp->options.tracking == TRACK_STRICT)
+	if (follow_refuses(w->rules, verdict))
 		return reason;
-	count(&w->counters, COUNTER_track_invalid_passed, 1);
+	if (verdict == TRACK_INVALID)
+		count(&w->counters, COUNTER_track_invalid_passed, 1);
 	return DROP_NONE;
 }
 
@@ -310,19 +335,12 @@ enum drop_reason
 flows_account(struct worker *w, uint32_t index, const struct packet *packet, const uint8_t *frame,
 	      unsigned direction, uint16_t link, const uint8_t *mac)
 {
-	struct flow_entry *e = flow_entry_at(w->flows, index);
 	struct flow_detail *d = flow_detail_at(w->flows, index);
 	enum track_verdict verdict;
-	const bool first = w->reporting && !report_accounted(e, d);
-	const unsigned events = track_packet(e, d, line_of(w, index), packet, frame, direction,
-					     w->now_ms, &verdict);
-	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
-	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, packet->tcp_flags);
+	const bool first = w->reporting && !report_accounted(flow_entry_at(w->flows, index), d);
+	const unsigned events = follow_packet(w->rules, w->flows, w->tracks, index, packet, frame,
+					      direction, w->now_ms, &verdict);
 
-	if (tcp_flags != 0)
-		flow_tcp_flags_note(e, d, reply, tcp_flags);
-	if ((events & TRACK_STATE) != 0)
-		expect(w, index, flow_word_state(flow_entry_word(e)));
 	if (first)
 		report_flow(w, index, FLOW_EVENT_NEW, FLOW_LIVES);
 	else if (w->reporting && (events & TRACK_STATE) != 0)
@@ -338,25 +356,23 @@ flows_account(struct worker *w, uint32_t index, const struct packet *packet, con
 enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction)
 {
-	return enforce(
-		w,
-		track_error(flow_entry_at(w->flows, index), line_of(w, index), packet, direction),
-		DROP_ICMP_UNRELATED);
+	return enforce(w,
+		       track_error(flow_entry_at(w->flows, index), follow_line(w->tracks, index),
+				   packet, direction),
+		       DROP_ICMP_UNRELATED);
 }
 
 uint32_t
 flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker)
 {
 	struct worker *w = worker;
-	const struct flow_entry *e = flow_entry_at(t, index);
-	const uint32_t timeout_ms = track_timeout_ms(&w->dp->options.timeouts, e->key.proto,
-						     flow_word_state(flow_entry_word(e)));
+	const uint32_t wait_ms = follow_wait_ms(w->rules, t, index, idle_ms);
 	const struct flow_detail *d;
 
-	if (idle_ms < timeout_ms)
-		return timeout_ms - idle_ms;
+	if (wait_ms > 0)
+		return wait_ms;
 	d = flow_detail_at(t, index);
-	if (w->reporting && report_accounted(e, d))
+	if (w->reporting && report_accounted(flow_entry_at(t, index), d))
 		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
 	count_flow(w, detail_port(d, 0), -1);
 	count_flow(w, detail_port(d, 1), -1);

@@ -7,6 +7,16 @@
 /* A whole pass over the table's slots takes about this long. */
 #define EXPIRY_PASS_MS 1000
 
+/* Tells the queue of a port's device which port that is. */
+static void
+adopt_end(struct worker *w, const struct dp_port *p)
+{
+	const uint16_t index = (uint16_t)(p->end - 1);
+
+	w->ends[index] = p;
+	w->tx[w->dp->first_end + index].port = &w->ports[port_ref_id(p->ref)];
+}
+
 void
 housekeeping_adopt(struct worker *w)
 {
@@ -20,10 +30,13 @@ housekeeping_adopt(struct worker *w)
 	if (s == w->snapshot)
 		return;
 	w->snapshot = s;
+	memset(w->ends, 0, sizeof(w->ends));
 	for (unsigned id = 0; id < PORTS_MAX; id++) {
 		struct port_block *b = &w->ports[id];
 		const struct dp_port *p = s->ports[id];
 
+		if (p != NULL && p->end != END_RING)
+			adopt_end(w, p);
 		if (p == NULL || p->ref == atomic_load_explicit(&b->ref, memory_order_relaxed))
 			continue;
 		atomic_store_explicit(&b->delivered, 0, memory_order_relaxed);

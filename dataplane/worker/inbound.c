@@ -402,8 +402,12 @@ inbound_poll(struct worker *w, const struct rx_queue *q)
 	if (received == 0)
 		return 0;
 	profile_mark(w, STAGE_RX);
-	count(&w->counters, COUNTER_received, received);
 	b->n = received;
+	if (q->nic >= w->dp->first_end) {
+		end_take(w, q->nic, b);
+		return received;
+	}
+	count(&w->counters, COUNTER_received, received);
 	if (q->nic == w->dp->nics_count) {
 		forward(w, b);
 		return received;

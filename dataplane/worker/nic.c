@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <stdio.h>
 
+#include "common/base/bytes.h"
 #include "dataplane/worker/worker.h"
 
 static int
@@ -97,16 +98,28 @@ set_mtu(const struct nic *n)
 	return error == -ENOTSUP ? 0 : error;
 }
 
+/* Where frames to the end of a port go before any came from there: to the interface of a tap, whose
+ * own address is the device's; anybody, at other devices. */
+static uint64_t
+first_peer(const struct nic *n)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(n->ethdev, &info) == 0 && strcmp(info.driver_name, "net_tap") == 0)
+		return be48_load(n->mac);
+	return be48_load((const uint8_t[6]){ 255, 255, 255, 255, 255, 255 });
+}
+
 /* Sets MTU, MAC and receive filters as far as the device has them. */
 static int
-setup_filters(struct dataplane *dp, struct nic *n, bool promiscuous, bool kernel)
+setup_filters(struct dataplane *dp, struct nic *n, bool promiscuous)
 {
 	struct rte_ether_addr mac;
 	int error = set_mtu(n);
 
 	if (error != 0)
 		return say(n, "does not take this mtu", error);
-	if (kernel) {
+	if (n->role == NIC_KERNEL) {
 		/* The kernel must take frames that were addressed to the nic as its own. */
 		memcpy(mac.addr_bytes, dp->nics[0].mac, sizeof(mac.addr_bytes));
 		error = rte_eth_dev_default_mac_addr_set(n->ethdev, &mac);
@@ -117,6 +130,7 @@ setup_filters(struct dataplane *dp, struct nic *n, bool promiscuous, bool kernel
 	if (error != 0)
 		return say(n, "has no Ethernet address", error);
 	memcpy(n->mac, mac.addr_bytes, sizeof(n->mac));
+	atomic_store_explicit(&n->peer, first_peer(n), memory_order_relaxed);
 	/* Neighbour solicitations come to group addresses (RFC 4861 7.2.2). */
 	if (rte_eth_allmulticast_enable(n->ethdev) != 0 || promiscuous) {
 		error = rte_eth_promiscuous_enable(n->ethdev);
@@ -152,14 +166,15 @@ parse_flags(const struct dataplane *dp, uint16_t index, const struct dataplane_n
 
 int
 nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
-	 bool kernel)
+	 enum nic_role role)
 {
 	struct nic *n = &dp->nics[index];
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 	int error;
 
-	*n = (struct nic){ .mtu = options->mtu,
+	*n = (struct nic){ .role = role,
+			   .mtu = options->mtu,
 			   .rx_queues = options->queues,
 			   .parse_flags = parse_flags(dp, index, options) };
 	memcpy(n->name, options->name, sizeof(n->name));
@@ -179,7 +194,12 @@ nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_option
 	if (error != 0)
 		return say(n, "cannot be configured", error);
 	error = setup_queues(dp, n, options);
-	return error != 0 ? error : setup_filters(dp, n, options->promiscuous, kernel);
+	error = error != 0 ? error : setup_filters(dp, n, options->promiscuous);
+	if (error == 0 && options->generator.flows != 0) {
+		error = nic_generate(dp, index, options);
+		return error == 0 ? 0 : say(n, "cannot make packets of its own", error);
+	}
+	return error;
 }
 
 int
@@ -196,6 +216,28 @@ nic_stop(const struct nic *n)
 	rte_eth_dev_stop(n->ethdev);
 }
 
+void
+nic_close(struct nic *n)
+{
+	nic_generate_stop(n);
+	rte_eth_dev_close(n->ethdev);
+}
+
+/* What a generator's device says of itself is about buffers, not about packets. */
+static void
+generated_info(const struct nic *n, struct nic_info *out)
+{
+	out->rx_packets = out->rx_bytes = 0;
+	for (uint16_t q = 0; q < n->rx_queues; q++) {
+		out->rx_packets += atomic_load_explicit(&n->generated->queues[q].packets,
+							memory_order_relaxed);
+		out->rx_bytes +=
+			atomic_load_explicit(&n->generated->queues[q].bytes, memory_order_relaxed);
+		out->rx_missed +=
+			atomic_load_explicit(&n->generated->queues[q].missed, memory_order_relaxed);
+	}
+}
+
 int
 dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *out)
 {
@@ -204,7 +246,7 @@ dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *ou
 	struct rte_eth_link state;
 	struct rte_eth_stats stats;
 
-	if (nic >= dp->nics_count + dp->kernel)
+	if (nic >= dp->devices_count)
 		return -ENOENT;
 	*out = (struct nic_info){ .rx_queues = n->rx_queues,
 				  .tx_queues = n->tx_queues,
@@ -229,5 +271,7 @@ dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *ou
 		out->tx_bytes = stats.obytes;
 		out->tx_errors = stats.oerrors;
 	}
+	if (n->generated != NULL)
+		generated_info(n, out);
 	return 0;
 }

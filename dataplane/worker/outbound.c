@@ -4,12 +4,31 @@
 
 #include "dataplane/worker/worker.h"
 
+enum drop_reason
+outbound_check(struct rte_mbuf *m, uint16_t zone, struct packet *p)
+{
+	uint8_t *ip = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (parse_ip(ip, m->data_len, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE)
+		return DROP_TX_MALFORMED;
+	/* A later one has no ports by which to tell whose it is. */
+	if (p->facts & PACKET_FRAGMENT)
+		return DROP_FRAGMENT;
+	/* Only transports with ports have a source socket that somebody can own. */
+	if (p->kind != PACKET_TRANSPORT)
+		return DROP_TX_NOT_OWNER;
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - p->l3_bytes));
+	checksum_fill(ip, p);
+	p->key.zone = zone;
+	return DROP_NONE;
+}
+
 /* Copies one packet out of shared memory and parses the copy (T4). NULL: dropped and counted. */
 static struct rte_mbuf *
 copy_send(struct worker *w, const struct record *head, const uint8_t *shared, struct packet *p)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->dp->pool);
-	uint8_t *ip;
+	enum drop_reason reason;
 
 	if (m == NULL) {
 		count_drop(&w->counters, DROP_NO_BUFFER, 1);
@@ -19,25 +38,12 @@ copy_send(struct worker *w, const struct record *head, const uint8_t *shared, st
 		worker_drop(w, m, DROP_TX_TOO_BIG);
 		return NULL;
 	}
-	ip = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)head->packet_bytes);
-	rte_memcpy(ip, shared, head->packet_bytes);
-	if (parse_ip(ip, head->packet_bytes, PARSE_CHECKSUM_IGNORE, p) != DROP_NONE) {
-		worker_drop(w, m, DROP_TX_MALFORMED);
+	rte_memcpy(rte_pktmbuf_append(m, (uint16_t)head->packet_bytes), shared, head->packet_bytes);
+	reason = outbound_check(m, head->zone, p);
+	if (reason != DROP_NONE) {
+		worker_drop(w, m, reason);
 		return NULL;
 	}
-	/* A later one has no ports by which to tell whose it is. */
-	if (p->facts & PACKET_FRAGMENT) {
-		worker_drop(w, m, DROP_FRAGMENT);
-		return NULL;
-	}
-	/* Only transports with ports have a source socket that somebody can own. */
-	if (p->kind != PACKET_TRANSPORT) {
-		worker_drop(w, m, DROP_TX_NOT_OWNER);
-		return NULL;
-	}
-	rte_pktmbuf_trim(m, (uint16_t)(head->packet_bytes - p->l3_bytes));
-	checksum_fill(ip, p);
-	p->key.zone = head->zone;
 	return m;
 }
 

@@ -6,9 +6,6 @@
 #include "common/base/identity.h"
 #include "dataplane/worker/worker.h"
 
-#define TCP_FIN 0x01u
-#define TCP_RST 0x04u
-
 void
 report_flow(struct worker *w, uint32_t index, enum flow_event_kind kind, enum flow_end end)
 {
@@ -30,21 +27,16 @@ report_accounted(const struct flow_entry *e, const struct flow_detail *d)
 	return totals.packets[0] + totals.packets[1] > 0;
 }
 
-/* A TCP flow may carry both FINs and, behind them, a reset: then it was closed in order. One that
- * was reset before it was answered is in no state again. */
 enum flow_end
 report_end(const struct worker *w, uint32_t index)
 {
 	struct flow_record r;
 
 	flow_record_read(flow_entry_at(w->flows, index), flow_detail_at(w->flows, index), &r);
-	const bool reset = ((r.tcp_flags[0] | r.tcp_flags[1]) & TCP_RST) != 0;
+	const enum flow_end end = follow_end(&r);
 
-	if (track_closed(r.key.proto, r.state))
-		return reset && (r.tcp_flags[0] & r.tcp_flags[1] & TCP_FIN) == 0 ? FLOW_END_RST
-										 : FLOW_END_FIN;
-	if (reset && r.state == 0)
-		return FLOW_END_RST;
+	if (end != FLOW_LIVES)
+		return end;
 	return flows_port(w, r.port) == NULL ? FLOW_END_UNBOUND : FLOW_END_TIMEOUT;
 }
 

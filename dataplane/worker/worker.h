@@ -6,7 +6,8 @@
  * Everything in struct worker is its own thread's alone while it runs, except where a field says
  * otherwise. Files: worker.c (the loop), inbound.c (nic to ring), outbound.c (application to nic),
  * flows.c (what flow, bind and track do to a packet), deliver.c (one packet to its ring), emit.c
- * (next hop and tx), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
+ * (next hop and tx), ends.c (devices
+ * at ports' ends), fragments.c (parts of datagrams), handover.c (between workers), report.c (news
  * of flows for control), housekeeping.c (expiry, limbo, adoption of publications). */
 #pragma once
 
@@ -21,21 +22,38 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/port_block.h"
+#include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
 #include "dataplane/tx/tx.h"
 #include "dataplane/worker/profile.h"
 
-/* A nic as all workers see it; constant once they run. */
+/* What stands behind a device. */
+enum nic_role {
+	NIC_WIRE,
+	NIC_KERNEL, /* the kernel port */
+	NIC_END,    /* the end of a port */
+};
+/* Nics, then the kernel port, then ends of ports. */
+#define DEVICES_MAX (NICS_MAX + 1 + PORT_ENDS_MAX)
+
+/* A device as all workers see it; constant once they run, but for `peer`. */
 struct nic {
 	char name[NAME_BYTES];
 	char device[64];
+	enum nic_role role;
 	uint16_t ethdev;
 	uint16_t rx_queues, tx_queues; /* worker w sends on queue w % tx_queues' owner */
 	uint16_t mtu;
 	uint16_t parse_flags;
 	uint8_t mac[6];
-	uint16_t link_by_vlan[4096]; /* LINK_NONE: not configured */
+	/* NIC_END: the Ethernet address behind the device, as be48_load() reads it. Workers store
+	 * what they see frames come from and load it to send there (relaxed: it guards nothing). */
+	_Atomic uint64_t peer;
+	uint16_t link_by_vlan[4096];               /* LINK_NONE: not configured */
+	struct generator_shared *generated;        /* NULL: its packets come from elsewhere */
+	struct generator *generators[WORKERS_MAX]; /* by queue */
 };
 
 /* A packet that waits for its next hop's address. */
@@ -53,14 +71,6 @@ struct handover_out {
 	uint16_t n;
 	struct rte_mbuf *mbufs[BURST_MAX];
 };
-
-/* One worker's numbers of one port id. Written by that worker, zeroed by it when it first sees a
- * new generation; read by control. */
-struct port_block {
-	alignas(CACHE_LINE) _Atomic port_ref ref;
-	_Atomic uint64_t delivered, delivered_bytes, dropped, sent, sent_bytes, flows;
-};
-static_assert(sizeof(struct port_block) == CACHE_LINE, "one line");
 
 enum worker_state { WORKER_CREATED, WORKER_RUNNING, WORKER_STOPPED };
 
@@ -83,14 +93,16 @@ struct worker {
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks; /* by index of the flow; NULL: mode off */
+	struct track_line *tracks;       /* by index of the flow; NULL: mode off */
+	const struct track_rules *rules; /* constant */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
 
 	uint16_t rx_count;
-	struct rx_queue rx[NICS_MAX + 1];
-	struct tx_queue tx[NICS_MAX + 1]; /* by nic; ethdev UINT16_MAX: not this worker's */
+	struct rx_queue rx[DEVICES_MAX];
+	struct tx_queue tx[DEVICES_MAX]; /* by device; ethdev UINT16_MAX: not this worker's */
+	const struct dp_port *ends[PORT_ENDS_MAX]; /* of the snapshot; NULL: not there yet */
 	struct handover_out handover[WORKERS_MAX];
 
 	uint16_t held_count;
@@ -132,16 +144,21 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
+	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
-	struct nic nics[NICS_MAX + 1];
+	uint16_t first_end;     /* ends of ports are nics[first_end .. devices_count) */
+	uint16_t devices_count; /* those that are open */
+	struct nic nics[DEVICES_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct rte_ring
 		*handover[WORKERS_MAX][WORKERS_MAX]; /* [from][to], single producer/consumer */
 	struct rte_ring *events[WORKERS_MAX];        /* worker to control: struct neighbour_event */
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
+	struct connect_table *connections;         /* control writes, workers read */
+	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
 	_Atomic uint32_t totals_request; /* control: release; workers: acquire */
@@ -186,10 +203,15 @@ uint16_t outbound_poll(struct worker *w);
 /* From the flow stage on, for w->burst with packets of applications that this worker owns. */
 void outbound_flow(struct worker *w, struct burst *b);
 
-/* deliver.c: writes all packets of the burst, whose entries are known, to the rings of b->ports,
- * and shows them: each port's with one store. Counts each as delivered, or as dropped by ring_full
- * or ring_broken. The buffers stay the caller's. */
-void deliver_burst(struct worker *w, const struct burst *b);
+/* What every packet sent to a worker must be, whoever sends it, at the start of `m`, which only we
+ * can write: one sound packet of a transport with ports. Trims it, fills its checksums and *p. */
+enum drop_reason outbound_check(struct rte_mbuf *m, uint16_t zone, struct packet *p);
+
+/* deliver.c: gives all packets of the burst, whose entries are known, to b->ports: a copy to a
+ * ring, each port's shown with one store, or the buffer itself to the device at the port's end, and
+ * then its place in b->mbufs is NULL. Counts each as delivered, or why not. Other buffers stay the
+ * caller's. */
+void deliver_burst(struct worker *w, struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
  * The port that receives packets to endpoint `side` of entry `index`; runs bind again when the
@@ -223,6 +245,12 @@ struct dp_port *flows_port(const struct worker *w, port_ref ref);
 /* The flow that a later fragment belongs to, by its first one's tuple; it never makes one. */
 enum drop_reason flows_follow(struct worker *w, const struct packet *packet,
 			      const struct flow_key *key, uint64_t hash, uint32_t *index);
+
+/* ends.c: ports whose end is a device. */
+/* Gives packet i to the device of end `end`; its buffer is taken out of the burst. */
+void end_deliver(struct worker *w, struct burst *b, uint16_t i, uint16_t end);
+/* What came from the device nics[nic], an end: checked like any application's sends, then sent. */
+void end_take(struct worker *w, uint16_t nic, struct burst *b);
 
 /* report.c: tells control of a flow, or counts that it could not. To be called while somebody
  * listens (w->reporting). */
@@ -275,14 +303,22 @@ void housekeeping(struct worker *w);
 /* Loads what control published; zeroes the numbers of ports that are new. */
 void housekeeping_adopt(struct worker *w);
 
+/* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
+ * Control. */
+int worker_connections_create(struct dataplane *dp);
+
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);
 
-/* nic.c: opening and describing devices. Control. */
+/* nic.c: opening, describing and closing devices. Control. */
 int nic_open(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options,
-	     bool kernel);
+	     enum nic_role role);
 int nic_start(const struct nic *n);
 void nic_stop(const struct nic *n);
+void nic_close(struct nic *n);
+/* generate.c: attaches generators to the queues of a nic that makes its own packets. Control. */
+int nic_generate(struct dataplane *dp, uint16_t index, const struct dataplane_nic_options *options);
+void nic_generate_stop(struct nic *n);
 
 /* Drops one packet by name. */
 static inline void

@@ -107,16 +107,17 @@ Test(message, hostile_identities)
 	}
 }
 
-/* Goal: a listening identity needs a port range in order.
+/* Goal: a listening identity needs a port range in order, or none at all where berthd may choose.
  * Method: a table of ranges. */
 Test(message, listening_ports)
 {
 	static const struct {
 		uint16_t first, last, remote;
-		int expected;
-	} cases[] = { { 1, 65535, 0, 0 },    { 53, 53, 0, 0 },       { 0, 0, 0, -EINVAL },
-		      { 0, 53, 0, -EINVAL }, { 54, 53, 0, -EINVAL }, { 53, 0, 0, -EINVAL },
-		      { 53, 53, 1, -EINVAL } };
+		int expected, chosen;
+	} cases[] = { { 1, 65535, 0, 0, 0 },           { 53, 53, 0, 0, 0 },
+		      { 0, 0, 0, -EINVAL, 0 },         { 0, 53, 0, -EINVAL, -EINVAL },
+		      { 54, 53, 0, -EINVAL, -EINVAL }, { 53, 0, 0, -EINVAL, -EINVAL },
+		      { 53, 53, 1, -EINVAL, -EINVAL }, { 0, 0, 1, -EINVAL, -EINVAL } };
 
 	for (unsigned i = 0; i < array_length(cases); i++) {
 		const struct message_identity m = { .proto = PROTO_TCP,
@@ -125,7 +126,9 @@ Test(message, listening_ports)
 						    .remote_port = cases[i].remote };
 		struct identity id;
 
-		cr_assert(eq(int, message_identity_unpack(&m, true, &id), cases[i].expected),
+		cr_assert(eq(int, message_identity_unpack(&m, false, &id), cases[i].expected),
+			  "case %u", i);
+		cr_assert(eq(int, message_identity_unpack(&m, true, &id), cases[i].chosen),
 			  "case %u", i);
 	}
 }

@@ -26,6 +26,7 @@ SHAPES = {
         "conserved": bool, "listeners": COUNT, "received": COUNT, "delivered": COUNT,
         "transmitted": COUNT, "dropped": COUNT,
         "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
+        "connections": {"open": COUNT, "quarantine": COUNT, "capacity": COUNT},
     },
     "nics": {"nics": [{
         "name": str, "device": str, "driver": str, "mac": str, "up": bool, "speed_mbps": COUNT,
@@ -46,7 +47,8 @@ SHAPES = {
     }]},
     "bindings": {"bindings": [{
         "id": COUNT, "identity": str, "port": str, "port_id": COUNT, "app": str, "pid": COUNT,
-        "uid": COUNT, "shared": bool, "service": str, "class": str,
+        "uid": COUNT, "shared": bool, "reuse": bool, "weight": COUNT, "draining": bool,
+        "service": str, "class": str,
     }]},
     "flows": {"more": bool, "flows": [{
         "worker": COUNT, "proto": str, "zone": COUNT, "orig": DIRECTION, "reply": DIRECTION,

@@ -42,6 +42,7 @@ ANSWERS = {
                                 "class": "well-known", "packets": 4}]},
     "bind": {"binding": 3, "identity": "tcp/192.0.2.10:443", "port": "web"},
     "unbind": {"binding": 3, "identity": "tcp/192.0.2.10:443", "port": "web"},
+    "generate": {"nic": "load", "rate": 1000, "new_flows": 0, "syn_flood": 0},
 }
 
 
@@ -110,7 +111,8 @@ class Ctl(unittest.TestCase):
     def test_every_command_prints_a_table_and_json(self):
         self.play(good)
         for command, answer in ANSWERS.items():
-            arguments = {"bind": ["web", "tcp/192.0.2.10:443"], "unbind": ["3"]}.get(command, [])
+            arguments = {"bind": ["web", "tcp/192.0.2.10:443"], "unbind": ["3"],
+                         "generate": ["load"]}.get(command, [])
             table = self.ctl(command, *arguments)
             self.assertEqual((table.returncode, table.stderr), (0, ""), command)
             self.assertTrue(table.stdout.strip(), command)

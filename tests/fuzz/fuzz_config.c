@@ -23,7 +23,7 @@ config_holds(const struct config *c)
 	panic_unless(c->nics_count >= 1 && c->nics_count <= NICS_MAX);
 	panic_unless(c->links_count >= c->nics_count && c->links_count <= LINKS_MAX);
 	panic_unless(c->grants_count <= GRANTS_MAX);
-	panic_unless(c->ephemeral.first >= 1 && c->ephemeral.first <= c->ephemeral.last);
+	panic_unless(c->ephemeral.first >= 1024 && c->ephemeral.first <= c->ephemeral.last);
 	for (uint16_t i = 0; i < c->nics_count; i++) {
 		const struct config_nic *nic = &c->nics[i];
 

@@ -4,15 +4,14 @@
  *
  * Input: one byte: 0 the stage, else the reassembler. Then for the stage 8 bytes per fragment:
  * source, id, offset / 8 (2), bytes (2), flags, milliseconds that pass; for the reassembler per
- * packet: length (2), flags (2), l4_offset (2), milliseconds, then the packet. */
-#include <stdlib.h>
-#include <string.h>
-
+ * packet: length (2), flags (2), l4_offset (2), milliseconds, then the packet.
+ * Both keep their memory from input to input and are made empty after each. */
 #include "client/reassemble.h"
 #include "common/base/address.h"
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "dataplane/fragment/fragment.h"
+#include "tests/fuzz/exact.h"
 
 #define STEP_BYTES   8
 #define HEAD_BYTES   7
@@ -63,12 +62,12 @@ static void
 stage_run(const uint8_t *data, size_t bytes)
 {
 	const struct flow_secret secret = { { 1, 2 } };
+	static struct fragment_table *t;
 	static struct ends ends;
-	struct fragment_table *t;
 	uint32_t now_ms = UINT32_MAX - 2000, put = 0;
 
-	memset(&ends, 0, sizeof(ends));
-	panic_unless(fragment_table_create(&limits, &secret, &t) == 0);
+	if (t == NULL)
+		panic_unless(fragment_table_create(&limits, &secret, &t) == 0);
 	for (; bytes >= STEP_BYTES && put < PACKETS_MAX; data += STEP_BYTES, bytes -= STEP_BYTES) {
 		const struct fragment f = stage_fragment(data, put + 1);
 
@@ -86,7 +85,7 @@ stage_run(const uint8_t *data, size_t bytes)
 	panic_unless(fragment_held(t) == 0 && fragment_datagrams(t) == 0);
 	for (uint32_t i = 1; i <= put; i++)
 		panic_unless(ends.of[i] == 1);
-	fragment_table_destroy(t);
+	memset(&ends, 0, put + 1);
 }
 
 /* Reads every byte that the packet claims. */
@@ -102,10 +101,11 @@ packet_check(const struct berth_packet *p)
 		sum = (uint8_t)(sum + ip[i]);
 }
 
-/* Fills one packet from the input, in memory of exactly its size; returns the bytes used, 0 at the
- * end. */
+/* Fills one packet from the input, in `memory` of exactly its size; returns the bytes used, 0 at
+ * the end. */
 static size_t
-packet_read(const uint8_t *data, size_t bytes, struct berth_packet *p, uint32_t *now_ms)
+packet_read(const uint8_t *data, size_t bytes, struct exact *memory, struct berth_packet *p,
+	    uint32_t *now_ms)
 {
 	uint32_t length;
 	uint8_t *copy;
@@ -115,9 +115,7 @@ packet_read(const uint8_t *data, size_t bytes, struct berth_packet *p, uint32_t 
 	length = be16_load(data) % 2048 + 1;
 	if (length > bytes - HEAD_BYTES)
 		length = (uint32_t)(bytes - HEAD_BYTES);
-	copy = malloc(length);
-	panic_unless(copy != NULL);
-	memcpy(copy, data + HEAD_BYTES, length);
+	copy = exact_copy(memory, data + HEAD_BYTES, length, length);
 	*now_ms += data[6];
 	*p = (struct berth_packet){ .data = copy,
 				    .bytes = length,
@@ -131,50 +129,60 @@ packet_read(const uint8_t *data, size_t bytes, struct berth_packet *p, uint32_t 
 	return HEAD_BYTES + length;
 }
 
+/* Reads up to a burst of packets from the input, passes them, and checks what comes out. Returns
+ * how many were read. */
+static uint16_t
+burst_run(struct berth_reassembler *r, const uint8_t **data, size_t *bytes, uint32_t *now_ms,
+	  uint64_t *completed)
+{
+	static struct exact memory[BURST];
+	struct berth_packet packets[BURST];
+	uint16_t n, whole;
+
+	for (n = 0; n < BURST; n++) {
+		const size_t used = packet_read(*data, *bytes, &memory[n], &packets[n], now_ms);
+
+		if (used == 0)
+			break;
+		*data += used;
+		*bytes -= used;
+	}
+	whole = reassemble_burst(r, packets, n, *now_ms);
+	panic_unless(whole <= n);
+	for (uint16_t i = 0; i < n; i++)
+		exact_release(&memory[i]);
+	/* Datagrams do not point into the packets they were made of. */
+	for (uint16_t i = 0; i < whole; i++)
+		packet_check(&packets[i]);
+	*completed += whole;
+	return n;
+}
+
 static void
 reassembler_run(const uint8_t *data, size_t bytes)
 {
 	const struct berth_reassembler_options o = { .datagrams = 4,
 						     .per_source = 3,
 						     .timeout_ms = TIMEOUT_MS };
+	static struct berth_reassembler *r;
+	static uint64_t completed;
 	struct berth_reassembler_counts counts;
-	struct berth_reassembler *r;
 	uint32_t now_ms = 0;
-	uint64_t completed = 0;
 
-	panic_unless(berth_reassembler_open(&o, &r) == 0);
-	for (uint16_t n = BURST; n == BURST;) {
-		struct berth_packet packets[BURST];
-		const void *copies[BURST];
-		uint16_t whole;
-
-		for (n = 0; n < BURST; n++) {
-			const size_t used = packet_read(data, bytes, &packets[n], &now_ms);
-
-			if (used == 0)
-				break;
-			copies[n] = packets[n].data;
-			data += used;
-			bytes -= used;
-		}
-		whole = reassemble_burst(r, packets, n, now_ms);
-		panic_unless(whole <= n);
-		for (uint16_t i = 0; i < n; i++)
-			free((void *)(uintptr_t)copies[i]);
-		/* Datagrams do not point into the packets they were made of. */
-		for (uint16_t i = 0; i < whole; i++)
-			packet_check(&packets[i]);
-		completed += whole;
-	}
+	if (r == NULL)
+		panic_unless(berth_reassembler_open(&o, &r) == 0);
+	while (burst_run(r, &data, &bytes, &now_ms, &completed) == BURST)
+		;
 	berth_reassembler_count(r, &counts);
 	panic_unless(counts.completed == completed);
-	berth_reassembler_close(r);
+	/* Whatever is open is too old now. */
+	reassemble_burst(r, NULL, 0, now_ms + TIMEOUT_MS);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	if (bytes == 0)
+	if (bytes == 0 || bytes > EXACT_BYTES_MAX)
 		return 0;
 	if (data[0] == 0)
 		stage_run(data + 1, bytes - 1);

@@ -3,33 +3,21 @@
  * fast path says what the walk says, and each answer is a packet that the parser accepts in turn.
  *
  * Input: two bytes of enum parse_flag, two of VLAN tag, then the frame. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "dataplane/parse/parse.h"
 #include "dataplane/parse/walk.h"
 #include "dataplane/policy/reject.h"
 #include "dataplane/respond/respond.h"
+#include "tests/fuzz/exact.h"
 
 #define INPUT_HEADER_BYTES 4
 #define ANSWER_ROOM        72 /* what neighbour_answer() may write behind the Ethernet header */
+#define INPUT_BYTES_MAX    (EXACT_BYTES_MAX - ANSWER_ROOM)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 0x0b };
-
-static uint8_t *
-exact_copy(const uint8_t *data, size_t bytes, size_t capacity)
-{
-	uint8_t *copy = malloc(capacity == 0 ? 1 : capacity);
-
-	panic_unless(copy != NULL);
-	if (bytes > 0)
-		memcpy(copy, data, bytes);
-	return copy;
-}
 
 /* What the second line says lies inside too. */
 static void
@@ -56,15 +44,16 @@ facts_check(const struct packet *p)
 
 /* Both ways in say the same; of the second line this compares what the fast path may write. */
 static void
-walk_check(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan_tci,
-	   enum drop_reason reason, const struct packet *p)
+walk_check(const struct parse_view *v, enum drop_reason reason, const struct packet *p)
 {
 	struct packet walked;
 
-	panic_unless(walk_frame(frame, bytes, flags, vlan_tci, &walked) == reason);
+	panic_unless(walk_frame(v->frame, v->bytes, v->flags, v->vlan_tci, &walked) == reason);
 	panic_unless(memcmp(&walked, p, offsetof(struct packet, more)) == 0);
 	if (p->facts & PACKET_TCP_OPTIONS)
 		panic_unless(memcmp(&walked.more.tcp, &p->more.tcp, sizeof(p->more.tcp)) == 0);
+	if (p->facts & PACKET_TAGGED_TWICE)
+		panic_unless(walked.more.vlan_inner == p->more.vlan_inner);
 }
 
 static void
@@ -81,25 +70,26 @@ offsets_check(const struct packet *p, size_t bytes)
 static void
 answer_check(const uint8_t *frame, int length)
 {
+	static struct exact room;
 	struct packet p;
 	uint8_t *copy;
 	enum drop_reason reason;
 
 	if (length <= 0)
 		return;
-	copy = exact_copy(frame, (size_t)length, (size_t)length);
+	copy = exact_copy(&room, frame, (size_t)length, (size_t)length);
 	reason = parse_frame(copy, (uint32_t)length, 0, 0, &p);
 	panic_unless(reason == DROP_NONE || reason == DROP_SOURCE_INVALID ||
 		     reason == DROP_ICMP_TRUNCATED);
-	free(copy);
 }
 
 static void
 answers_make(const uint8_t *frame, uint32_t bytes, const struct packet *p)
 {
+	static struct exact copies, refusals;
 	const uint32_t room = p->l3_offset + ANSWER_ROOM;
-	uint8_t *copy = exact_copy(frame, bytes, bytes > room ? bytes : room);
-	uint8_t *refusal = exact_copy(NULL, 0, REJECT_FRAME_BYTES);
+	uint8_t *copy = exact_copy(&copies, frame, bytes, bytes > room ? bytes : room);
+	uint8_t *refusal = exact_copy(&refusals, NULL, 0, REJECT_FRAME_BYTES);
 	struct neighbour_message neighbour;
 	struct arp_message arp;
 
@@ -110,26 +100,28 @@ answers_make(const uint8_t *frame, uint32_t bytes, const struct packet *p)
 		answer_check(copy, neighbour_answer(copy, room, p, &neighbour, our_mac));
 	else
 		answer_check(copy, echo_answer(copy, p, our_mac));
-	free(refusal);
-	free(copy);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
+	static struct exact frames;
+	struct parse_view view;
 	enum drop_reason reason;
 	struct packet p;
-	unsigned flags;
-	uint8_t *copy;
+	uint8_t *copy, burst_reason;
 
-	if (bytes < INPUT_HEADER_BYTES)
+	if (bytes < INPUT_HEADER_BYTES || bytes > INPUT_BYTES_MAX)
 		return 0;
-	copy = exact_copy(data + INPUT_HEADER_BYTES, bytes - INPUT_HEADER_BYTES,
-			  bytes - INPUT_HEADER_BYTES);
 	bytes -= INPUT_HEADER_BYTES;
-	flags = be16_load(data);
-	reason = parse_frame(copy, (uint32_t)bytes, flags, be16_load(data + 2), &p);
-	walk_check(copy, (uint32_t)bytes, flags, be16_load(data + 2), reason, &p);
+	copy = exact_copy(&frames, data + INPUT_HEADER_BYTES, bytes, bytes);
+	view = (struct parse_view){ .frame = copy,
+				    .bytes = (uint32_t)bytes,
+				    .flags = be16_load(data),
+				    .vlan_tci = be16_load(data + 2) };
+	parse_burst(&view, 1, &p, &burst_reason);
+	reason = burst_reason;
+	walk_check(&view, reason, &p);
 	if (reason == DROP_NONE) {
 		offsets_check(&p, bytes);
 		/* The worker answers neither what is enclosed nor parts of datagrams. */
@@ -140,6 +132,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		offsets_check(&p, bytes);
 		checksum_fill(copy, &p);
 	}
-	free(copy);
 	return 0;
 }

@@ -7,13 +7,17 @@ import sys
 import tree
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
-PURE_STAGES = ("parse", "fragment", "flow", "track", "bind", "policy", "respond", "port")
+PURE_STAGES = ("parse", "fragment", "flow", "track", "bind", "connect", "policy", "respond",
+               "port")
 STAGES = PURE_STAGES + ("rx", "steer", "tx")
-# The types that stages hand to one another: key, parsed packet, flow entry.
+# The types that stages hand to one another: key, parsed packet, flow entry; and what the flow table
+# has that other tables need: its keyed hash and its memory.
 STAGE_TYPES = ("dataplane/flow/flow_key.h", "dataplane/parse/parse.h", "dataplane/flow/flow.h",
-               "dataplane/port/port_ring.h")
+               "dataplane/flow/flow_record.h", "dataplane/flow/siphash.h",
+               "dataplane/flow/flow_memory.h", "dataplane/port/port_ring.h")
 # No DPDK here: these run in unit tests, fuzzers, tools and applications as they are.
-WITHOUT_DPDK = ("common", "config", "client") + tuple(f"dataplane/{s}" for s in PURE_STAGES)
+WITHOUT_DPDK = ("common", "config", "client") + tuple(
+    f"dataplane/{folder}" for folder in PURE_STAGES + ("export", "replay"))
 
 
 def allowed(path):
@@ -37,7 +41,10 @@ def allowed(path):
         return ("berth/", "control/ctl/", "common/base/")
     if parts[0] == "control":
         return ("control/", "config/", "dataplane/dataplane.h", "dataplane/link.h",
-                "dataplane/bind/bind.h", "common/")
+                "dataplane/bind/bind.h", "dataplane/connect/connect.h", "dataplane/export/",
+                "common/")
+    if parts[:2] == ("dataplane", "export"):
+        return ("dataplane/export/", "dataplane/flow/flow_record.h", "common/")
     if parts[0] == "dataplane" and len(parts) > 2 and parts[1] in STAGES:
         return (f"dataplane/{parts[1]}/", "common/") + STAGE_TYPES + shared_headers(parts[1])
     if parts[0] == "dataplane":  # worker/ and replay/ compose the stages

@@ -20,8 +20,10 @@ fake_dataplane_reset(void)
 {
 	struct link *l = &fake.links.links[0];
 
+	connect_table_destroy(fake.connections);
 	memset(&fake, 0, sizeof(fake));
 	fake.workers = 1;
+	fake.answers_at = CONNECT_WORKER_ANY;
 	fake.links.count = 1;
 	l->mtu = 1500;
 	l->addresses_count = 2;
@@ -52,13 +54,46 @@ unsigned
 dataplane_reclaim(struct dataplane *dp)
 {
 	(void)dp;
-	while (fake.reclaimed != fake.retired) {
+	while (!fake.busy && fake.reclaimed != fake.retired) {
 		const struct fake_retiree *r =
 			&fake.retirees[fake.reclaimed++ % array_length(fake.retirees)];
 
 		r->free_fn(r->object);
 	}
-	return 0;
+	return fake.retired - fake.reclaimed;
+}
+
+struct connect_table *
+dataplane_connections(struct dataplane *dp)
+{
+	const struct connect_options o = { .capacity = FLOW_CAPACITY_MIN,
+					   .quarantine_ms = 1u << 30,
+					   .workers = fake.workers,
+					   .choice_key = { 1, 2 } };
+
+	(void)dp;
+	if (fake.connections == NULL)
+		panic_unless(connect_table_create(&o, &fake.connections) == 0);
+	return fake.connections;
+}
+
+bool
+dataplane_connections_step(struct dataplane *dp, uint32_t now_ms)
+{
+	const bool more = connect_step(dataplane_connections(dp), now_ms);
+
+	if (connect_limbo_close(fake.connections))
+		connect_limbo_free(fake.connections);
+	return more;
+}
+
+uint16_t
+dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote)
+{
+	(void)dp;
+	(void)zone;
+	(void)remote;
+	return fake.answers_at;
 }
 
 unsigned
@@ -181,6 +216,26 @@ dataplane_nic_info(const struct dataplane *dp, uint16_t nic, struct nic_info *ou
 		return -ENOENT;
 	*out = (struct nic_info){ .up = true, .rx_queues = 1 };
 	snprintf(out->name, sizeof(out->name), "wire");
+	return 0;
+}
+
+int
+dataplane_generator_rates(struct dataplane *dp, uint16_t nic, const struct generator_rates *set)
+{
+	(void)dp;
+	if (nic >= 1)
+		return -ENOENT;
+	fake.rates = *set;
+	return 0;
+}
+
+int
+dataplane_generator_info(const struct dataplane *dp, uint16_t nic, struct generator_rates *out)
+{
+	(void)dp;
+	if (nic >= 1)
+		return -ENOENT;
+	*out = fake.rates;
 	return 0;
 }
 

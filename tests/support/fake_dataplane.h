@@ -19,9 +19,12 @@ struct fake_dataplane {
 	struct counter_totals totals;
 	uint32_t now_ms;
 
-	struct dp_snapshot *snapshot; /* published last */
+	struct connect_table *connections; /* made when first asked for */
+	uint16_t answers_at;               /* for all remotes */
+	struct dp_snapshot *snapshot;      /* published last */
 	unsigned publications;
 	unsigned retired, reclaimed;
+	bool busy; /* workers may still hold what was retired */
 	struct fake_retiree retirees[65536];
 
 	struct neighbour_event events[1024];
@@ -36,6 +39,7 @@ struct fake_dataplane {
 	struct neighbour neighbours[NEIGHBOURS_MAX];
 	uint32_t neighbours_count;
 	unsigned neighbours_publications;
+	struct generator_rates rates; /* of the one nic */
 
 	uint16_t closed_port;                    /* has seven TCP packets; 0: none */
 	struct flow_entry flows[FAKE_FLOWS_MAX]; /* of worker 0 */

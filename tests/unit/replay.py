@@ -195,6 +195,15 @@ class Files(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertIn("none: No such file", messages)
 
+    def test_labels_and_sessions(self):
+        ip = ipv4_syn_ack()
+        frames = [MACS + b"\x88\x47" + struct.pack("!II", 1001 << 12 | 64, 18 << 12 | 0x140) + ip,
+                  MACS + b"\x88\x64" + struct.pack("!HHHH", 0x1100, 7, len(ip) + 2, 0x21) + ip]
+        lines, _, status = replay("-", data=pcap(ETHERNET, frames))
+        self.assertEqual(status, 0)
+        self.assertEqual([(p.get("mpls"), p.get("pppoe"), p["sport"], p["verdict"]) for p in lines],
+                         [({"label": 18, "labels": 2}, None, 443, "ok"), (None, 7, 443, "ok")])
+
     def test_tunnels(self):
         inner = MACS + b"\x08\x00" + ipv4_syn_ack()
         data = pcap(1, [vxlan(5, inner), outer_ipv4(4, ipv4_syn_ack())], times=((1, 5), (1, 6)))

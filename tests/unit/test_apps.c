@@ -11,22 +11,24 @@
 
 #include "common/base/clock.h"
 #include "control/apps.h"
+#include "control/ends.h"
 #include "tests/support/fake_dataplane.h"
 
 #define FDS_MAX 3
 
 static struct event_base *base;
 static struct bindings *registry;
+static struct connections *connections;
 static struct notifier *notifier;
 static struct apps *apps;
 
 static void
 setup(void)
 {
-	struct bindings_options rules = { .quota = 100,
-					  .ephemeral_first = 50000,
-					  .ephemeral_last = 50009,
-					  .links = &fake.links };
+	struct bindings_options rules = { .quota = 100, .links = &fake.links };
+	struct connections_options sockets = { .quota = 12,
+					       .ephemeral_first = 50000,
+					       .ephemeral_last = 50009 };
 	struct apps_options options = { .quota_applications = 4,
 					.quota_ring_bytes = 16 * RING_BYTES_DEFAULT };
 
@@ -34,10 +36,14 @@ setup(void)
 	fake.workers = 2;
 	base = event_base_new();
 	cr_assert(eq(int, bindings_create(&rules, &registry), 0));
+	sockets.dp = fake_dataplane();
+	sockets.bindings = registry;
+	cr_assert(eq(int, connections_create(&sockets, &connections), 0));
 	cr_assert(eq(int, notifier_start(&notifier), 0));
 	options.base = base;
 	options.dp = fake_dataplane();
 	options.bindings = registry;
+	options.connections = connections;
 	options.notifier = notifier;
 	cr_assert(eq(int, apps_create(&options, &apps), 0));
 }
@@ -47,6 +53,7 @@ teardown(void)
 {
 	apps_destroy(apps);
 	notifier_stop(notifier);
+	connections_destroy(connections);
 	bindings_destroy(registry);
 	dataplane_reclaim(fake_dataplane());
 	event_base_free(base);
@@ -122,6 +129,23 @@ ask(int fd, const struct message_request *q)
 	return r;
 }
 
+/* Asks what is answered only once the workers have passed its publication. */
+static struct message_reply
+ask_settled(int fd, const struct message_request *q)
+{
+	struct message_reply r = { 0 };
+	int fds[FDS_MAX];
+
+	cr_assert(eq(sz, (size_t)send(fd, q, sizeof(*q), MSG_NOSIGNAL), sizeof(*q)));
+	fake.busy = true;
+	turn();
+	cr_assert(receive(fd, &r, fds) < 0, "answered while workers go by what was before");
+	fake.busy = false;
+	event_base_loop(base, EVLOOP_ONCE);
+	cr_assert(eq(int, receive(fd, &r, fds), 0));
+	return r;
+}
+
 static int
 hello(const char *name)
 {
@@ -185,7 +209,8 @@ Test(apps, lives_and_dies)
 	cr_assert(eq(int, r.status, 0), "%s", r.text);
 	cr_assert(eq(u32, fake.snapshot->apps_count, 1));
 	cr_assert(fake.snapshot->ports[port] != NULL);
-	cr_assert(bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_MEMBER));
 	cr_assert(eq(u32, found.id, r.id));
 	cr_assert(eq(u32, found.port, fake.snapshot->ports[port]->ref));
 
@@ -194,7 +219,8 @@ Test(apps, lives_and_dies)
 	cr_assert(eq(uint, fake.publications, before + 1));
 	cr_assert(eq(u32, fake.snapshot->apps_count, 0));
 	cr_assert(fake.snapshot->ports[port] == NULL);
-	cr_assert(not(bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found)));
+	cr_assert(
+		eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found), BIND_NONE));
 	cr_assert(eq(u32, bindings_count(registry), 0));
 	apps_tick(apps, clock_monotonic_ms());
 	cr_assert(eq(uint, fake.reclaimed, fake.retired));
@@ -218,7 +244,7 @@ Test(apps, hostile_messages_end_the_connection)
 		{ 1, MESSAGE_HELLO, 60000, false, -EBADMSG },
 		{ 1, MESSAGE_HELLO, 1, false, -EBADMSG },
 		{ 1, 0, 96, true, -EBADMSG },
-		{ 1, 7, 96, true, -EBADMSG },
+		{ 1, 8, 96, true, -EBADMSG },
 		{ 1, 65535, 96, true, -EBADMSG },
 		{ 1, MESSAGE_BIND, 96, false, -EBADMSG },
 		{ 1, MESSAGE_HELLO, 96, true, -EBADMSG },
@@ -326,9 +352,117 @@ Test(apps, others_belongings_are_out_of_reach)
 	cr_assert(eq(int, bind_port(b, port, "udp/192.0.2.1:5301").status, -ENOENT));
 	q = request(MESSAGE_UNBIND, "");
 	q.binding = bound.id;
+	cr_assert(eq(int, ask_settled(a, &q).status, 0));
+	close(a);
+	close(b);
+}
+
+/* Goal: a port drains for its own application only, answered when no worker gives it new flows any
+ * more; asked again, it tells at once how many are left.
+ * Method: drain as another, as the owner, again; look the binding up in what was published. */
+Test(apps, drains_when_asked)
+{
+	const int a = hello("a"), b = hello("b");
+	const uint32_t port = open_port(a, "of-a");
+	struct flow_key packet = { .family = FAMILY_IPV4,
+				   .proto = PROTO_UDP,
+				   .port = { 1, 5300 },
+				   .addr = { { 1 }, { 192, 0, 2, 1 } } };
+	struct message_request q = request(MESSAGE_DRAIN, "");
+	struct bind_result found;
+
+	q.port = port;
+	cr_assert(eq(int, bind_port(a, port, "udp/192.0.2.1:5300").status, 0));
+	cr_assert(eq(int, ask(b, &q).status, -ENOENT));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_MEMBER));
+	cr_assert(eq(int, ask_settled(a, &q).status, 0));
+	cr_assert(eq(int, bind_lookup(fake.snapshot->bindings, &packet, true, 1, &found),
+		     BIND_PASSIVE));
 	cr_assert(eq(int, ask(a, &q).status, 0));
 	close(a);
 	close(b);
+}
+
+static struct message_reply
+connect_socket(int fd, uint32_t port, const char *remote, uint16_t local_port)
+{
+	struct message_request q = request(MESSAGE_CONNECT, "");
+	struct identity id;
+
+	cr_assert(eq(int, identity_parse(remote, &id, NULL), 0));
+	id.connected = true;
+	id.remote = id.local.address;
+	id.remote_port = id.port_first;
+	id.local = (struct prefix){ .length = 0 };
+	id.port_first = id.port_last = local_port;
+	message_identity_pack(&id, &q.identity);
+	q.port = port;
+	return ask(fd, &q);
+}
+
+/* Goal: a connected socket works without a publication, tells its pair and its worker's ring, is
+ * its application's alone, and goes with it; who is in its way is named.
+ * Method: two applications; one closes, names and takes over what the other has. */
+Test(apps, sockets_belong_to_their_application)
+{
+	const int a = hello("a"), b = hello("b");
+	const uint32_t of_a = open_port(a, "of-a"), of_b = open_port(b, "of-b");
+	struct message_request q = request(MESSAGE_UNBIND, "");
+	struct message_reply r, other;
+	unsigned publications;
+
+	turn();
+	publications = fake.publications;
+	r = connect_socket(a, of_a, "udp/198.51.100.7:53", 0);
+	cr_assert(eq(int, r.status, 0), "%s", r.text);
+	cr_assert(connect_is(r.id) && r.rings < 2);
+	cr_assert(r.identity.port_first >= 50000 && r.identity.port_first <= 50009);
+	cr_assert(eq(u8, r.identity.local[3], 1));
+	other = connect_socket(b, of_b, "udp/198.51.100.7:53", 0);
+	cr_assert(eq(int, other.status, 0));
+	cr_assert(ne(u16, other.identity.port_first, r.identity.port_first));
+	cr_assert(eq(int, connect_socket(b, of_a, "udp/198.51.100.7:53", 0).status, -ENOENT));
+	other = connect_socket(b, of_b, "udp/198.51.100.7:53", r.identity.port_first);
+	cr_assert(eq(int, other.status, -EADDRINUSE));
+
+	q.binding = r.id;
+	cr_assert(eq(int, ask(b, &q).status, -ENOENT));
+	q.binding = r.id | 0x7fffff00;
+	cr_assert(eq(int, ask(a, &q).status, -ENOENT));
+	q.binding = r.id;
+	cr_assert(eq(int, ask(a, &q).status, 0));
+	cr_assert(eq(int, ask(a, &q).status, -ENOENT));
+	other = connect_socket(b, of_b, "udp/198.51.100.7:53", r.identity.port_first);
+	cr_assert(eq(int, other.status, 0));
+	cr_assert(eq(u32, fake.publications, publications));
+	close(b);
+	turn();
+	apps_tick(apps, clock_monotonic_ms());
+	r = connect_socket(a, of_a, "udp/198.51.100.7:53", r.identity.port_first);
+	cr_assert(eq(int, r.status, 0), "%s", r.text);
+	close(a);
+}
+
+/* Goal: a binding that asks for port 0 gets one, and says which. */
+Test(apps, bindings_may_leave_the_port_open)
+{
+	struct message_request q = request(MESSAGE_BIND, "");
+	const int fd = hello("a");
+	struct message_reply r;
+
+	q.port = open_port(fd, "p");
+	q.identity = (struct message_identity){ .proto = PROTO_UDP };
+	for (unsigned i = 0; i < 10; i++) {
+		r = ask(fd, &q);
+		cr_assert(eq(int, r.status, 0), "%s", r.text);
+		cr_assert(r.identity.port_first >= 50000 && r.identity.port_first <= 50009);
+		cr_assert(eq(u16, r.identity.port_first, r.identity.port_last));
+	}
+	r = ask(fd, &q);
+	cr_assert(eq(int, r.status, -EADDRNOTAVAIL));
+	cr_assert(strstr(r.text, "ephemeral") != NULL, "%s", r.text);
+	close(fd);
 }
 
 /* Goal: quotas bound what one user has, in applications and in ring memory.
@@ -470,4 +604,46 @@ Test(apps, deaf_applications_are_detached)
 	cr_assert(eq(int, ask(other, &q).status, -ENOENT));
 	close(fd);
 	close(other);
+}
+
+/* Goal: a port whose end is a device is published with what the configuration binds, counts as no
+ * application, and its sockets are its own. Method: two of them beside an application that wants
+ * the same; then one whose binding is taken. */
+Test(apps, device_ends)
+{
+	static struct config c;
+	struct message_reply r;
+	int fd;
+
+	c.ends_count = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		struct config_end *e = &c.ends[i];
+
+		snprintf(e->name, sizeof(e->name), "end%u", i);
+		e->bindings_count = 1;
+		cr_assert(
+			eq(int,
+			   identity_parse(i == 0 ? "tcp/*:80" : "tcp/*:81", &e->bindings[0], NULL),
+			   0));
+	}
+	cr_assert(eq(int, ends_open(apps, &c), 0));
+	turn();
+	cr_assert(all(eq(u32, apps_count(apps), 0), eq(u32, apps_ports_count(apps), 2)));
+	cr_assert(eq(u32, fake.snapshot->apps_count, 0));
+	for (unsigned i = 0; i < 2; i++) {
+		const struct dp_port *p = fake.snapshot->ports[i];
+
+		cr_assert(all(eq(u16, p->end, i + 1), ne(u32, p->app, 0)));
+		cr_assert(eq(str, apps_port(apps, i)->app->name, c.ends[i].name));
+	}
+	cr_assert(ne(u32, fake.snapshot->ports[0]->app, fake.snapshot->ports[1]->app));
+	fd = hello("other");
+	r = bind_port(fd, open_port(fd, "p"), "tcp/*:80");
+	cr_assert(eq(int, r.status, -EADDRINUSE));
+	cr_assert(strstr(r.text, "end0") != NULL, "%s", r.text);
+	apps_tick(apps, clock_monotonic_ms() + 60000);
+	cr_assert(eq(u32, apps_ports_count(apps), 3));
+	c.ends_count = 1;
+	cr_assert(eq(int, ends_open(apps, &c), -EADDRINUSE));
+	close(fd);
 }

@@ -41,7 +41,10 @@ identity_of(const struct rule_case *c)
 static struct bind_rule
 rule_of(const struct rule_case *c, uint32_t id)
 {
-	return (struct bind_rule){ identity_of(c), id, port_ref_make((uint16_t)id, 1), 1 };
+	return (struct bind_rule){ .identity = identity_of(c),
+				   .id = id,
+				   .port = port_ref_make((uint16_t)id, 1),
+				   .weight = 1 };
 }
 
 static struct bind_table *
@@ -81,7 +84,7 @@ lookup_id(const struct bind_table *t, struct flow_key packet, bool local)
 {
 	struct bind_result r = { 0 };
 
-	return bind_lookup(t, &packet, local, 1, &r) ? r.id : 0;
+	return bind_lookup(t, &packet, local, 1, &r) != BIND_NONE ? r.id : 0;
 }
 
 /* Goal: the most specific binding wins, first by address, then by port.
@@ -349,14 +352,14 @@ Test(bind, dead_owners)
 	rules[1].port = PORT_REF_NONE;
 	t = table_of(rules, 3);
 	for (uint64_t hash = 0; hash < 100; hash++) {
-		cr_assert(bind_lookup(t, &p, true, hash << 32, &r));
+		cr_assert(eq(int, bind_lookup(t, &p, true, hash << 32, &r), BIND_MEMBER));
 		cr_expect(eq(u32, r.id, 7));
 		cr_expect(eq(u32, r.port, rules[0].port));
 	}
 	bind_table_destroy(t);
 	rules[0].port = PORT_REF_NONE;
 	t = table_of(rules, 3);
-	cr_assert(bind_lookup(t, &p, true, 9, &r));
+	cr_assert(eq(int, bind_lookup(t, &p, true, 9, &r), BIND_DEAD));
 	cr_expect(eq(u32, r.id, 3));
 	cr_expect(eq(u32, r.port, PORT_REF_NONE));
 	bind_table_destroy(t);
@@ -379,7 +382,7 @@ group_choice(const struct bind_table *t, uint64_t hash)
 	const struct flow_key p = packet4_to(192, 0, 2, 1, 80);
 	struct bind_result r = { 0 };
 
-	cr_assert(bind_lookup(t, &p, true, hash, &r));
+	cr_assert(eq(int, bind_lookup(t, &p, true, hash, &r), BIND_MEMBER));
 	return r.id - 100;
 }
 

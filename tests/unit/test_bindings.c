@@ -31,8 +31,6 @@ setup(void)
 {
 	static struct bindings_options options = { .daemon_uid = 900,
 						   .quota = 70,
-						   .ephemeral_first = 50000,
-						   .ephemeral_last = 50009,
 						   .grants_count =
 							   sizeof(grants) / sizeof(grants[0]),
 						   .grants = grants };
@@ -60,14 +58,15 @@ identity(const char *text)
 	return id;
 }
 
-/* Binds for a port `port` of user `uid`; returns the status. */
+/* Binds for a port `port` of user `uid`, `by` the bits 1 shared, 2 reuse; returns the status. */
 static int
-bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAGE_TEXT_BYTES])
+bind_by(uid_t uid, uint16_t port, unsigned by, const char *text, char why[MESSAGE_TEXT_BYTES])
 {
 	const struct credentials who = { .uid = uid, .gid = uid, .pid = 42 };
 	const struct binding *out;
 	struct binding want = { .identity = identity(text),
-				.shared = shared,
+				.shared = (by & 1) != 0,
+				.reuse = (by & 2) != 0,
 				.weight = 1,
 				.port = port_ref_make(port, 1),
 				.pid = 42,
@@ -77,30 +76,10 @@ bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAG
 	return bindings_add(registry, &want, &who, &out, why);
 }
 
-/* Connects from `local` ("": any), to `remote`; *port is 0 to let one be chosen. */
 static int
-connect_as(uid_t uid, const char *local, const char *remote, uint16_t *port,
-	   char why[MESSAGE_TEXT_BYTES], struct identity *got)
+bind_as(uid_t uid, uint16_t port, bool shared, const char *text, char why[MESSAGE_TEXT_BYTES])
 {
-	const struct credentials who = { .uid = uid, .gid = uid };
-	const struct binding *out;
-	struct binding want = { .port = port_ref_make(1, 1), .weight = 1, .uid = uid };
-	struct identity *id = &want.identity;
-	int rc;
-
-	id->connected = true;
-	id->proto = PROTO_UDP;
-	id->remote_port = 53;
-	id->port_first = id->port_last = *port;
-	cr_assert(eq(int, address_parse(remote, &id->remote), 0));
-	if (local[0] != '\0')
-		cr_assert(eq(int, prefix_parse(local, &id->local), 0));
-	rc = bindings_add(registry, &want, &who, &out, why);
-	if (rc == 0) {
-		*port = out->identity.port_first;
-		*got = out->identity;
-	}
-	return rc;
+	return bind_by(uid, port, shared, text, why);
 }
 
 /* Goal: rule T7: ports below 1024 need root or a grant; grants combine, a user of a grant with a
@@ -150,28 +129,47 @@ Test(bindings, low_ports_need_root_or_a_grant)
 	}
 }
 
-/* Goal: conflicts are refused with the owner's name, what is more specific stands beside, and one
- * user never takes another's single port (B1, B2).
+/* Goal: of two bindings that claim the same sockets the second is refused with the owner's name,
+ * unless both consent and belong to one user; root is no exception (B1, B2).
  * Method: bind the first of each row as one user, then the second as another or the same. */
 Test(bindings, conflicts_are_refused)
 {
+	enum { NO, SHARED, REUSE, BOTH };
 	static const struct {
 		const char *first, *second;
+		unsigned first_by, second_by;
 		uid_t second_uid;
 		int status;
 	} cases[] = {
-		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8080", 1001, -EADDRINUSE },
-		{ "tcp/192.0.2.1:8080", "udp/192.0.2.1:8080", 1002, 0 },
-		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8081", 1002, 0 },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 1001, 0 },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/0.0.0.0:8080", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8000-9000", 1002, -EADDRINUSE },
-		{ "tcp/*:8080", "tcp/192.0.2.1:8080", 0, 0 }, /* root may */
-		{ "tcp/*:8080", "tcp/*:8000-9000", 1002, 0 },
-		{ "tcp/192.0.2.1:8080", "tcp/*:8080", 1002, 0 }, /* takes nothing away */
-		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080", 1002, 0 },
-		{ "tcp/*:8000-9000", "tcp/*:8000-9000", 1002, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "udp/192.0.2.1:8080", NO, NO, 1002, 0 },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.1:8081", NO, NO, 1002, 0 },
+		{ "tcp/192.0.2.1:8080", "tcp/192.0.2.2:8080", NO, NO, 0, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", NO, NO, 0, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8080", "tcp/*:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/0.0.0.0:8080", NO, NO, 1001, -EADDRINUSE },
+		{ "tcp/[::]:8080", "tcp/0.0.0.0:8080", NO, NO, 1002, 0 },
+		/* consent */
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, SHARED, 1001, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, NO, 1001, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8080", SHARED, SHARED, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/*:8080", REUSE, REUSE, 1001, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, REUSE, 1001, 0 },
+		{ "udp/*:8080", "udp/*:8080", REUSE, REUSE, 1002, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, SHARED, 1001, -EADDRINUSE },
+		{ "udp/*:8080", "udp/*:8080", REUSE, BOTH, 1001, 0 },
+		/* ranges and prefixes give way to single ports, and take none */
+		{ "tcp/*:8080", "tcp/*:8000-9000", NO, NO, 1002, 0 },
+		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080", NO, NO, 1002, 0 },
+		{ "tcp/*:8000-9000", "tcp/192.0.2.1:8080-8090", NO, NO, 1002, 0 },
+		{ "tcp/*:8080", "tcp/192.0.2.1:8000-9000", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/192.0.2.1:8000-9000", "tcp/*:8080", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8080", "tcp/192.0.2.0/24:8080", NO, NO, 0, -EADDRINUSE },
+		{ "tcp/*:8000-9000", "tcp/*:8000-9000", NO, NO, 1002, -EADDRINUSE },
+		{ "tcp/*:8000-9000", "tcp/*:8000-9000", SHARED, SHARED, 1001, 0 },
+		{ "tcp/*:8000-9000", "tcp/*:8001-9001", SHARED, SHARED, 1001, -EADDRINUSE },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -179,9 +177,11 @@ Test(bindings, conflicts_are_refused)
 
 		teardown();
 		setup();
-		cr_assert(eq(int, bind_as(1001, 1, false, cases[i].first, why), 0), "row %u: %s", i,
-			  why);
-		cr_assert(eq(int, bind_as(cases[i].second_uid, 2, false, cases[i].second, why),
+		cr_assert(eq(int, bind_by(1001, 1, cases[i].first_by, cases[i].first, why), 0),
+			  "row %u: %s", i, why);
+		cr_assert(eq(int,
+			     bind_by(cases[i].second_uid, 2, cases[i].second_by, cases[i].second,
+				     why),
 			     cases[i].status),
 			  "row %u: %s", i, why);
 		if (cases[i].status != 0)
@@ -300,63 +300,6 @@ Test(bindings, broken_identities_are_refused)
 	cr_assert(eq(u32, bindings_count(registry), 0));
 }
 
-/* Goal: connected sockets get our address on the way to the remote, and ephemeral ports that are
- * unique per address, until none is left.
- * Method: take all ten ports, count them, try an eleventh; then another address; then free one. */
-Test(bindings, ephemeral_ports_are_unique_and_run_out)
-{
-	char why[MESSAGE_TEXT_BYTES];
-	bool seen[10] = { false };
-	struct identity got;
-	uint16_t port;
-
-	for (unsigned i = 0; i < 10; i++) {
-		port = 0;
-		cr_assert(eq(int, connect_as(1001, "", "198.51.100.7", &port, why, &got), 0), "%s",
-			  why);
-		cr_assert(port >= 50000 && port <= 50009 && !seen[port - 50000]);
-		seen[port - 50000] = true;
-		cr_assert(eq(u8, got.local.address.bytes[3], 1));
-		cr_assert(eq(u8, got.local.length, 32));
-	}
-	port = 0;
-	cr_assert(eq(int, connect_as(1001, "", "198.51.100.7", &port, why, &got), -EADDRINUSE));
-	cr_assert(eq(int, connect_as(1001, "", "2001:db8:1::7", &port, why, &got), 0), "%s", why);
-	cr_assert(eq(u8, got.local.address.family, FAMILY_IPV6));
-	bindings_remove(registry, bindings_at(registry, 4)->id);
-	port = 0;
-	cr_assert(eq(int, connect_as(1001, "", "198.51.100.8", &port, why, &got), 0));
-}
-
-/* Goal: an ephemeral port is none that somebody bound, and a chosen one obeys the same rules as any
- * binding.
- * Method: bind nine of ten ports; connect from another user's port. */
-Test(bindings, connecting_respects_bound_ports)
-{
-	char why[MESSAGE_TEXT_BYTES], text[64];
-	struct identity got;
-	uint16_t port = 0;
-
-	for (unsigned i = 0; i < 9; i++) {
-		snprintf(text, sizeof(text), i % 2 == 0 ? "udp/*:%u" : "udp/192.0.2.1:%u",
-			 50000 + i);
-		cr_assert(eq(int, bind_as(1002, 2, false, text, why), 0));
-	}
-	cr_assert(eq(int, bind_as(1002, 2, false, "udp/*:50000-50009", why), 0));
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), 0));
-	cr_assert(eq(u16, port, 50009));
-	port = 50003;
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got),
-		     -EADDRINUSE));
-	cr_assert(eq(int, connect_as(1002, "192.0.2.1", "198.51.100.7", &port, why, &got), 0));
-	port = 53;
-	cr_assert(eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), 0),
-		  "granted to all");
-	port = 54;
-	cr_assert(
-		eq(int, connect_as(1001, "192.0.2.1", "198.51.100.7", &port, why, &got), -EACCES));
-}
-
 /* Goal: our address follows the longest on-link prefix, else the gateway.
  * Method: two links, one of them a narrower network; then no gateway. */
 Test(bindings, route_prefers_the_longest_prefix)
@@ -396,6 +339,10 @@ Test(bindings, rules_make_a_table)
 	bindings_rules(registry, rules);
 	cr_assert(eq(u32, rules[2].port, port_ref_make(2, 1)));
 	cr_assert(rules[0].id != rules[1].id && rules[0].id != 0);
+	cr_assert(rules[2].alone && !rules[0].alone && !rules[0].passive);
 	cr_assert(eq(int, bind_table_build(rules, 3, &table), 0));
 	bind_table_destroy(table);
+	cr_assert(eq(u32, bindings_drain_port(registry, port_ref_make(2, 1)), 2));
+	bindings_rules(registry, rules);
+	cr_assert(rules[1].passive && rules[2].passive && !rules[0].passive);
 }

@@ -13,6 +13,7 @@
 
 static struct event_base *base;
 static struct bindings *registry;
+static struct connections *connections;
 static struct notifier *notifier;
 static struct apps *apps;
 static struct neighbours *table;
@@ -47,22 +48,26 @@ attach_one(void)
 static void
 setup(void)
 {
-	struct bindings_options rules = { .quota = 100,
-					  .ephemeral_first = 50000,
-					  .ephemeral_last = 50009,
-					  .links = &fake.links };
+	struct bindings_options rules = { .quota = 100, .links = &fake.links };
+	struct connections_options sockets = { .quota = 12,
+					       .ephemeral_first = 50000,
+					       .ephemeral_last = 50009 };
 	struct apps_options options = { .quota_applications = 4, .quota_ring_bytes = 64u << 20 };
 
 	signal(SIGPIPE, SIG_IGN);
 	fake_dataplane_reset();
 	base = event_base_new();
 	cr_assert(eq(int, bindings_create(&rules, &registry), 0));
+	sockets.dp = fake_dataplane();
+	sockets.bindings = registry;
+	cr_assert(eq(int, connections_create(&sockets, &connections), 0));
 	cr_assert(eq(int, notifier_start(&notifier), 0));
 	cr_assert(eq(int, neighbours_create(fake_dataplane(), &table), 0));
 	cr_assert(eq(int, flow_events_create(base, fake_dataplane(), &events), 0));
 	options.base = base;
 	options.dp = fake_dataplane();
 	options.bindings = registry;
+	options.connections = connections;
 	options.notifier = notifier;
 	cr_assert(eq(int, apps_create(&options, &apps), 0));
 	context = (struct command_context){
@@ -88,6 +93,7 @@ teardown(void)
 	apps_destroy(apps);
 	neighbours_destroy(table);
 	notifier_stop(notifier);
+	connections_destroy(connections);
 	bindings_destroy(registry);
 	dataplane_reclaim(fake_dataplane());
 	event_base_free(base);
@@ -149,6 +155,13 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 		  true },
 		{ "{\"command\":\"bind\",\"port\":\"web\",\"identity\":\"tcp/*:80\",\"shared\":1}",
 		  "usage", true },
+		{ "{\"command\":\"bind\",\"port\":\"web\",\"identity\":\"tcp/*:80\",\"weight\":0}",
+		  "usage", true },
+		{ "{\"command\":\"drain\"}", "usage", true },
+		{ "{\"command\":\"drain\",\"target\":\"web\",\"pid\":0}", "usage", true },
+		{ "{\"command\":\"drain\",\"target\":\"nobody\"}", "refused", true },
+		{ "{\"command\":\"drain\",\"target\":\"server\",\"pid\":1}", "refused", true },
+		{ "{\"command\":\"drain\",\"target\":\"web\"}", "denied", false },
 		{ "{\"command\":\"unbind\"}", "usage", true },
 		{ "{\"command\":\"unbind\",\"binding\":9}", "refused", true },
 		{ "{\"command\":\"unbind\",\"binding\":\"tcp/*:80\"}", "refused", true },
@@ -156,6 +169,12 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 		{ "{\"command\":\"bind\",\"port\":\"web\",\"identity\":\"tcp/*:80\"}", "denied",
 		  false },
 		{ "{\"command\":\"unbind\",\"binding\":1}", "denied", false },
+		{ "{\"command\":\"generate\"}", "usage", true },
+		{ "{\"command\":\"generate\",\"nic\":\"none\"}", "refused", true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\",\"rate\":-1}", "usage", true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\",\"syn_flood\":1000000001}", "usage",
+		  true },
+		{ "{\"command\":\"generate\",\"nic\":\"wire\"}", "denied", false },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -168,6 +187,23 @@ Test(commands, refusals_have_a_sentence_and_a_code)
 			  "row %u", i);
 		json_decref(a);
 	}
+}
+
+/* Goal: a nic's rates are set one by one, and answered as they then are. Method: set, set others,
+ * and only look. */
+Test(commands, generate)
+{
+	json_decref(run(&root, "{\"command\":\"generate\",\"nic\":\"wire\",\"rate\":1000000000}"));
+	json_decref(run(&root, "{\"command\":\"generate\",\"nic\":\"wire\",\"new_flows\":7,"
+			       "\"syn_flood\":8}"));
+	cr_expect(eq(u32, fake.rates.packets, 1000000000));
+	json_t *a = run(&root, "{\"command\":\"generate\",\"nic\":\"wire\"}");
+
+	cr_expect(says(a, "ok", true));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "rate")), 1000000000));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "new_flows")), 7));
+	cr_expect(eq(int, (int)json_integer_value(json_object_get(a, "syn_flood")), 8));
+	json_decref(a);
 }
 
 /* Goal: bind publishes before it answers, and ports, bindings and unbind agree with it.
@@ -202,6 +238,36 @@ Test(commands, bind_and_unbind)
 	cr_assert(says(a, "ok", true));
 	json_decref(a);
 	cr_assert(eq(u32, bindings_count(registry), 0));
+}
+
+/* Goal: a port or an application drains, and the listing shows terms and state of each binding.
+ * Method: bind with all terms; drain by the port's name, then by the application's. */
+Test(commands, drain)
+{
+	static const char *const targets[] = { "web", "0", "server" };
+	json_t *a = run(&root, "{\"command\":\"bind\",\"port\":\"web\",\"shared\":true,"
+			       "\"weight\":9,\"identity\":\"tcp/192.0.2.1:443\"}");
+	json_t *row;
+
+	cr_assert(says(a, "ok", true));
+	json_decref(a);
+	for (unsigned i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		char line[80];
+
+		a = run(&stranger, "{\"command\":\"bindings\"}");
+		row = json_array_get(json_object_get(a, "bindings"), 0);
+		cr_assert(says(row, "draining", i != 0) && says(row, "shared", true));
+		cr_assert(says(row, "reuse", false));
+		cr_assert(eq(i64, json_integer_value(json_object_get(row, "weight")), 9));
+		json_decref(a);
+		snprintf(line, sizeof(line), "{\"command\":\"drain\",\"target\":\"%s\"}",
+			 targets[i]);
+		a = run(&root, line);
+		row = json_array_get(json_object_get(a, "ports"), 0);
+		cr_assert(eq(str, (char *)json_string_value(json_object_get(row, "name")), "web"));
+		cr_assert(eq(int, json_is_integer(json_object_get(row, "flows")), 1));
+		json_decref(a);
+	}
 }
 
 /* Goal: every reading has the shape that scripts rely on, and says whether C1 holds.

@@ -143,7 +143,8 @@ static const struct wrong wrongs[] = {
 	{ "ipfix: {template-seconds: 0}\n" NICS, 1, 27, "1 to 86400" },
 	{ "ephemeral: 49152\n" NICS, 1, 12, "a range of ports" },
 	{ "ephemeral: 60000-50000\n" NICS, 1, 12, "the lower one first" },
-	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1 to 65535" },
+	{ "ephemeral: 49152-65536\n" NICS, 1, 12, "from 1024 to 65535" },
+	{ "ephemeral: 1023-65535\n" NICS, 1, 12, "from 1024 to 65535" },
 	/* Devices. */
 	{ "nics: [{name: wan, interface: eth9}]\n", 1, 31, "no interface eth9" },
 	{ "nics: [{name: wan, interface: \"eth1,x=y\"}]\n", 1, 31, "nics[].interface is" },
@@ -152,6 +153,17 @@ static const struct wrong wrongs[] = {
 	{ "nics: [{name: wan, vdev: null0}]\n", 1, 26, "nics[].vdev is \"null0\"" },
 	{ "nics: [{name: wan, vdev: \"net_null0,,\"}]\n", 1, 26, "nics[].vdev is" },
 	{ "nics: [{name: wan, vdev: net_tap_kernel}]\n", 1, 26, "berthd's own" },
+	{ "nics: [{name: wan, vdev: net_null_generator_x}]\n", 1, 26, "berthd's own" },
+	{ "nics: [{name: wan, vdev: net_null0, generator: {flows: 1}}]\n", 1, 37, "together" },
+	{ "nics: [{name: wan, generator: {flows: 1}}]\n", 1, 31, "IPv4 packets on a nic without" },
+	{ "nics: [{name: wan, generator: {ipv6-percent: 1}, addresses: [192.0.2.1/24]}]\n", 1, 31,
+	  "IPv6 packets on a nic without" },
+	{ "nics: [{name: wan, generator: {ports: 9-8}, addresses: [192.0.2.1/24]}]\n", 1, 39,
+	  "the lower one first" },
+	{ "nics: [{name: wan, generator: {}, addresses: [192.0.2.1/24]}]\n", 1, 31,
+	  "nics[].generator is" },
+	{ "nics: [{name: wan, generator: {bytes: 63}, addresses: [192.0.2.1/24]}]\n", 1, 39,
+	  "from 64 to 1518" },
 	{ "nics:\n  - {name: a, vdev: net_null0}\n  - {name: a, vdev: net_null1}\n", 3, 12,
 	  "a second nic \"a\"" },
 	{ "nics:\n  - {name: a, vdev: \"net_null0,size=60\"}\n  - {name: b, vdev: net_null0}\n", 3,
@@ -207,6 +219,25 @@ static const struct wrong wrongs[] = {
 	{ NIC "    vlans: [{id: 4095}]\n", 4, 18, "from 1 to 4094" },
 	{ NIC "    vlans: [{zone: 3}]\n", 4, 13, "has no id" },
 	{ NIC "    zone: 4096\n", 4, 11, "from 0 to 4095" },
+	/* Ports whose end is a device. */
+	{ NICS "ports: [{name: a, bindings: [\"tcp/*:80\"]}]\n", 2, 9, "none of tap, vdev" },
+	{ NICS "ports: [{name: a, tap: a0}]\n", 2, 9, "has no bindings" },
+	{ NICS "ports: [{tap: a0, bindings: [\"tcp/*:80\"]}]\n", 2, 9, "has no name" },
+	{ NICS "ports: [{name: a, tap: a0, bindings: [\"tcp/*:0\"]}]\n", 2, 39, "\"tcp/*:0\": " },
+	{ NICS "ports: [{name: a, tap: a0, bindings: [\"tcp/*:80@3\"]}]\n", 2, 39,
+	  "without a zone" },
+	{ NICS "ports: [{name: a, tap: a0, bindings: [\"tcp/*:80\"]},\n"
+	       "  {name: a, tap: a1, bindings: [\"tcp/*:81\"]}]\n",
+	  3, 10, "a second port \"a\"" },
+	{ NICS "ports: [{name: a, tap: a0, bindings: [\"tcp/*:80\"]},\n"
+	       "  {name: b, tap: a0, bindings: [\"tcp/*:81\"]}]\n",
+	  3, 18, "a0 is in use already" },
+	{ NICS "kernel: {interface: a0}\nports: [{name: a, tap: a0, bindings: [\"tcp/*:1\"]}]\n", 3,
+	  24, "a0 is in use already" },
+	{ NICS "ports: [{name: a, vdev: \"net_null0,size=1\", bindings: [\"tcp/*:1\"]}]\n", 2, 25,
+	  "net_null0 is in use already" },
+	{ NICS "ports: [{name: a, vdev: net_tap_port_a, bindings: [\"tcp/*:1\"]}]\n", 2, 25,
+	  "berthd's own" },
 	/* The rest. */
 	{ "unmatched: kernel\n" NICS, 1, 12, "without kernel.interface" },
 	{ "kernel: {interface: \"\"}\nunmatched: kernel\n" NICS, 2, 12,
@@ -320,10 +351,13 @@ Test(config, defaults)
 	cr_assert(eq(str, c.sockets.control_socket, "/run/berth/control.sock"));
 	cr_assert(eq(str, c.sockets.socket_group, ""));
 	cr_assert(all(eq(u16, c.ephemeral.first, 49152), eq(u16, c.ephemeral.last, 65535)));
+	cr_assert(all(eq(u32, c.connections.capacity, 131072),
+		      eq(u32, c.connections.quarantine_s, 60),
+		      eq(u32, c.quota.connections, 65536)));
 	cr_assert(all(eq(u8, c.ipfix.address.family, FAMILY_ANY), eq(u32, c.ipfix.domain, 1)));
 	cr_assert(all(eq(u32, c.quota.applications, 64), eq(u32, c.quota.bindings, 4096),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1 << 30)));
-	cr_assert(eq(u16, c.grants_count, 0));
+	cr_assert(all(eq(u16, c.grants_count, 0), eq(u16, c.ends_count, 0)));
 }
 
 static const char full[] =
@@ -345,13 +379,18 @@ static const char full[] =
 	"     tunnels: [{type: vxlan, id: 16777215, zone: 20}, {type: gre, zone: 21},\n"
 	"               {type: gre, id: 0, zone: 22}, {type: ipip, zone: 4095},\n"
 	"               {type: gtpu, id: 4294967295, zone: 0}]}\n"
+	"ports:\n"
+	"  - {name: web, tap: web0, zone: 9, bindings: [\"tcp/192.0.2.10:80\", \"udp/*:443\"]}\n"
+	"  - {name: v, vdev: \"net_memif0,role=server\", bindings: [\"udp/*:1-9\"]}\n"
 	"unmatched: kernel\n"
 	"reject-per-second: 5\n"
 	"responder: false\n"
 	"kernel: {interface: berth0}\n"
 	"sockets: {app: /a, control: '/c', group: root}\n"
 	"ephemeral: 1024-1024\n"
-	"quota: {applications: 1, bindings: 65536, ring-megabytes: 1048576}\n"
+	"connections: {capacity: 16777216, quarantine-seconds: 0}\n"
+	"quota: {applications: 1, bindings: 65536, connections: 16777216, "
+	"ring-megabytes: 1048576}\n"
 	"grants:\n"
 	"  - {user: any, ports: tcp/80}\n"
 	"  - {group: root, ports: 53}\n"
@@ -408,7 +447,19 @@ Test(config, every_value_reaches_its_field)
 		      eq(u32, c.reject_per_second, 5), eq(str, c.kernel_interface, "berth0"),
 		      eq(str, c.sockets.app_socket, "/a"), eq(str, c.sockets.control_socket, "/c"),
 		      eq(str, c.sockets.socket_group, "root")));
+	cr_assert(all(eq(u16, c.ends_count, 2), eq(str, c.ends[0].name, "web"),
+		      eq(str, c.ends[0].device, "web0"), eq(u16, c.ends[0].zone, 9),
+		      eq(u16, c.ends[0].bindings_count, 2)));
+	cr_assert(all(eq(u8, c.ends[0].bindings[1].proto, PROTO_UDP),
+		      eq(u16, c.ends[0].bindings[1].port_first, 443),
+		      eq(u16, c.ends[0].bindings[1].zone, 9)));
+	cr_assert(c.ends[0].tap && !c.ends[1].tap);
+	cr_assert(all(eq(str, c.ends[1].device, "net_memif0,role=server"),
+		      eq(u16, c.ends[1].bindings[0].port_last, 9)));
 	cr_assert(all(eq(u16, c.ephemeral.first, 1024), eq(u16, c.ephemeral.last, 1024)));
+	cr_assert(all(eq(u32, c.connections.capacity, 16777216),
+		      zero(u32, c.connections.quarantine_s),
+		      eq(u32, c.quota.connections, 16777216)));
 	cr_assert(all(eq(u32, c.quota.applications, 1), eq(u32, c.quota.bindings, 65536),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1048576 << 20)));
 	cr_assert(eq(u16, c.grants_count, 3));

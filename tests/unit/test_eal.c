@@ -78,13 +78,19 @@ Test(eal, arguments)
 	c.memory.megabytes = 64;
 	c.nics[0].queues = 2;
 	strcpy(c.kernel_interface, "berth0");
+	c.ends_count = 2;
+	c.ends[0] = (struct config_end){ .name = "web", .tap = true, .device = "web0" };
+	c.ends[1] = (struct config_end){ .name = "v", .device = "net_memif0,role=server" };
 	cr_assert(eq(int, eal_arguments(&c, "0", true, &a), 0));
 	cr_assert(eq(str, (char *)joined(&a),
 		     "berthd --no-telemetry --log-level=error --lcores=0@(0),1@1 --in-memory -m64 "
 		     "--vdev=net_af_packet_wan,iface=eth1,qpairs=2,framesz=2048,blocksz=8192,"
-		     "framecnt=1024 --no-pci --vdev=net_tap_kernel,iface=berth0"));
+		     "framecnt=1024 --no-pci --vdev=net_tap_kernel,iface=berth0 "
+		     "--vdev=net_tap_port_web,iface=web0 --vdev=net_memif0,role=server"));
 	cr_assert(all(eq(str, a.device[0], "net_af_packet_wan"),
-		      eq(str, a.kernel_device, "net_tap_kernel")));
+		      eq(str, a.kernel_device, "net_tap_kernel"),
+		      eq(str, a.end_device[0], "net_tap_port_web"),
+		      eq(str, a.end_device[1], "net_memif0")));
 }
 
 /* Goal: the largest configuration fits; one argument more than fits is refused, and what was there
@@ -107,6 +113,9 @@ Test(eal, arguments_are_bounded)
 		memcpy(c.nics[i].device, "net_null0,", 10);
 	}
 	strcpy(c.kernel_interface, "berth0");
+	c.ends_count = PORT_ENDS_MAX;
+	for (unsigned i = 0; i < PORT_ENDS_MAX; i++)
+		memcpy(c.ends[i].device, c.nics[0].device, CONFIG_TEXT_BYTES);
 	for (unsigned i = 0; i < 1024; i++)
 		snprintf(cpus + strlen(cpus), sizeof(cpus) - strlen(cpus), "%s%u",
 			 i == 0 ? "" : ",", i);

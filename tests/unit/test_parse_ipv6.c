@@ -82,6 +82,11 @@ Test(parse, ipv6_rules)
 		  DROP_FRAGMENT_HEADERS,
 		  1,
 		  { { L3, 5, 31 } } },
+		{ "ICMP cut by the fragment",
+		  FRAGMENT6,
+		  DROP_FRAGMENT_HEADERS,
+		  2,
+		  { { L3, 56, 58 }, { L3, 5, 31 } } },
 		{ "UDP header alone", FRAGMENT6, DROP_NONE, 1, { { L3, 5, 32 } } },
 		{ "source multicast", TCP6, DROP_SOURCE_INVALID, 1, { { L3, 8, 0xff } } },
 	};

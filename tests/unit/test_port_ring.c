@@ -216,6 +216,7 @@ Test(port_ring, layout)
 		{ { .proto = 255 }, { 0, 255ull << 22 } },
 		{ { .zone = 4095 }, { 0, 4095ull << 30 } },
 		{ { .binding = 0x3fffff }, { 0, 0x3fffffull << 42 } },
+		{ { .binding = 0x3c00000 }, { 0xfull << 60, 0 } },
 	};
 
 	cr_assert(eq(sz, sizeof(struct record_head), 16));
@@ -227,7 +228,7 @@ Test(port_ring, layout)
 		cr_assert(eq(u64, h.words[1], places[i].words[1]), "place %u", i);
 		cr_assert(zero(int, memcmp(&back, &places[i].record, sizeof(back))), "place %u", i);
 	}
-	cr_assert(eq(u64, record_pack(&all).words[0], 0x0fffffffffffffff));
+	cr_assert(eq(u64, record_pack(&all).words[0], UINT64_MAX));
 	cr_assert(eq(u64, record_pack(&all).words[1], UINT64_MAX));
 	cr_assert(eq(sz, offsetof(struct segment, counts), CACHE_LINE));
 	cr_assert(eq(sz, sizeof(struct ring_count), CACHE_LINE));

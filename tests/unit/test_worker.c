@@ -128,6 +128,56 @@ Test(worker, looks_into_tunnels)
 	fixture_end(f);
 }
 
+/* `inner` behind another header below IP. */
+static struct frame
+enclosed4(const struct frame *inner, uint16_t type, const void *header, uint32_t header_bytes)
+{
+	struct frame f;
+
+	frame_ethernet(&f, 0, type);
+	frame_put(&f, header, header_bytes);
+	f.l3 = f.length;
+	f.l4 = f.l3 + inner->l4 - inner->l3;
+	frame_put(&f, inner->bytes + inner->l3, inner->length - inner->l3);
+	return f;
+}
+
+/* Goal: what comes below MPLS labels or in a PPPoE session arrives as any other packet; answers go
+ * back without labels, and drop rather than leave a session.
+ * Method: a datagram of two flows, one in each; an answer to each. */
+Test(worker, answers_labels_but_not_sessions)
+{
+	const struct dataplane_options o = default_options(1);
+	struct frame inner = udp4(5000, 53, 40), other = udp4(5001, 53, 40), sent;
+	const uint16_t ip_bytes = (uint16_t)(inner.length - inner.l3);
+	const uint8_t pppoe[8] = { 0x11, 0, 0, 7, 0, (uint8_t)(ip_bytes + 2), 0, 0x21 };
+	const struct frame outer[2] = {
+		enclosed4(&inner, 0x8847, "\0\x3e\x91\x40", 4),
+		enclosed4(&other, 0x8864, pppoe, sizeof(pppoe)),
+	};
+	struct fixture *f = fixture_make(&o);
+	uint8_t ip[2048];
+	uint32_t bytes;
+
+	rule(f, "udp/198.51.100.2:53", 0);
+	publish(f, true, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct record *r;
+
+		wire_put(f, 0, &outer[i]);
+		poll_all(f);
+		r = port_take(f, 0);
+		cr_assert(ne(ptr, (void *)r, NULL), "%u", i);
+		cr_expect(eq(u32, r->packet_bytes, ip_bytes));
+		answer_of(&outer[i], ip, &bytes);
+		app_send(f, 0, ip, bytes);
+		poll_all(f);
+		cr_expect(eq(int, wire_take(f, &sent), i == 0), "%u", i);
+		cr_expect(eq(u64, dropped(f, DROP_TX_TUNNEL), i));
+	}
+	fixture_end(f);
+}
+
 /* Goal: ARP, neighbour solicitation and echo for our addresses are answered, others are not. */
 Test(worker, stands_on_the_network)
 {
@@ -434,6 +484,46 @@ Test(worker, follows_bindings)
 	poll_all(f);
 	cr_expect(eq(ptr, (void *)port_take(f, 1), NULL));
 	cr_expect(eq(u64, dropped(f, DROP_PORT_CLOSED), 1));
+	fixture_end(f);
+}
+
+/* Goal: a member that drains keeps its flows and gets no new ones; when all drain, new flows drop
+ * by name. Method: a flow at the old member; join, drain the old one, then both. */
+Test(worker, drains_members)
+{
+	const struct dataplane_options o = default_options(1);
+	struct fixture *f = fixture_make(&o);
+	const struct frame old = udp4(5000, 53, 8);
+
+	rule(f, "udp/*:53", 0);
+	publish(f, true, 2);
+	wire_put(f, 0, &old);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+
+	rule(f, "udp/*:53", 1);
+	f->rules[0].passive = true;
+	publish(f, true, 2);
+	wire_put(f, 0, &old);
+	for (uint16_t source = 5001; source < 5021; source++) {
+		const struct frame fresh = udp4(source, 53, 8);
+
+		wire_put(f, 0, &fresh);
+		poll_all(f);
+		cr_expect(ne(ptr, (void *)port_take(f, 1), NULL));
+	}
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(ptr, (void *)port_take(f, 0), NULL));
+
+	f->rules[1].passive = true;
+	publish(f, true, 2);
+	const struct frame late = udp4(6000, 53, 8);
+
+	wire_put(f, 0, &late);
+	wire_put(f, 0, &old);
+	poll_all(f);
+	cr_expect(ne(ptr, (void *)port_take(f, 0), NULL));
+	cr_expect(eq(u64, dropped(f, DROP_BINDING_DRAINS), 1));
 	fixture_end(f);
 }
 

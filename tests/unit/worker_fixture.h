@@ -73,6 +73,7 @@ default_options(uint16_t workers)
 		.reject_per_second = 4,
 		.flows_capacity = FLOW_CAPACITY_MIN,
 		.fragments = { 60000, 32, 16, 16 },
+		.connections_capacity = FLOW_CAPACITY_MIN,
 	};
 	struct link *l = &o.links.links[0];
 

@@ -90,20 +90,41 @@ BERTH_EXPORT void berth_port_close(struct berth_port *port);
 
 enum berth_bind_flag {
 	BERTH_SHARED = 1 << 0, /* joins or founds a group that shares the identity (SO_REUSEPORT) */
+	BERTH_REUSE = 1 << 1,  /* stands beside others that say so too; of equal identities the
+				  newest gets all new flows (SO_REUSEADDR; not for TCP) */
 };
+
+/* Goes with BERTH_SHARED into the flags of berth_bind(): the share of the group's new flows, 1 to
+ * 255. Without it a member weighs 1. */
+#define BERTH_WEIGHT(weight) ((unsigned)(weight) << 8)
 
 /* Sends packets for a socket identity to this port, from the return of this call on. `identity` is
  *   PROTO/ADDRESS:PORT[@ZONE]   tcp/192.0.2.10:443, udp/[2001:db8::1]:domain,
  *                               udp/198.51.100.0/24:49152-65535
- * where an asterisk stands for any address or any port. May block. On 0 *binding (NULL: not wanted)
- * is what berth_unbind() takes and what received packets carry. -EINVAL: no such identity;
- * -EADDRINUSE; -EADDRNOTAVAIL: not an address of this machine; -EACCES: ports below 1024 need a
- * permission; -ECONNRESET; or what the daemon says. */
+ * where an asterisk stands for any address or any port. `flags`: enum berth_bind_flag, or 0. What
+ * is bound already stands in the way of an equal or overlapping identity, unless both have one of
+ * the flags in common and belong to one user; docs/binding.md has the rules. May block. On 0
+ * *binding (NULL: not wanted) is what berth_unbind() takes and what received packets carry.
+ * -EINVAL: no such identity or flag; -EADDRINUSE: berth_last_error() names who has it;
+ * -EADDRNOTAVAIL: not an address of this machine; -EACCES: ports below 1024 need a permission;
+ * -ECONNRESET; or what the daemon says. */
 BERTH_EXPORT int
 berth_bind(struct berth_port *port, const char *identity, unsigned flags, uint32_t *binding);
 
-/* Ends a binding of this port, also one of berth_connect(). May block. -ENOENT: no such binding. */
+/* Ends a binding of this port, also one of berth_connect(). Its flows go to whoever else they match
+ * now; when this returns no further packet of it comes, and what came before waits in the port. Of
+ * a connected socket, one that berthd has in hand at that moment can still come. May block.
+ * -ENOENT: no such binding. */
 BERTH_EXPORT int berth_unbind(struct berth_port *port, uint32_t binding);
+
+/* Drains the port: when this returns its bindings get no new flows any more, and keep those that
+ * they have. On 0 *flows (NULL: not wanted) is how many of these live; a later call tells it anew.
+ * Flows live until their idle time is over, so who cannot wait unbinds what is left: the rest then
+ * moves at once. May block. -ECONNRESET, or what the daemon says.
+ *
+ * So a new process takes over from an old one without loss: both bind with BERTH_SHARED; the old
+ * one drains, serves until few flows are left, unbinds, reads what still waits, and closes. */
+BERTH_EXPORT int berth_drain(struct berth_port *port, uint64_t *flows);
 
 /* A connected socket: both ends in full. */
 struct berth_connection {
@@ -111,17 +132,35 @@ struct berth_connection {
 	struct sockaddr_storage remote;
 	uint32_t binding; /* 0: made by hand, see berth_udp_send() */
 	uint16_t zone;
-	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint8_t reserved;
+	uint8_t proto;                   /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t ring;                    /* berth_connection_flow()'s; 0: not known */
 	char text[BERTH_IDENTITY_BYTES]; /* for people */
 };
 
-/* Connects a socket of this port to `remote` ("udp/198.51.100.1:53"): it receives what comes from
- * there to the local end, and may send. `local` NULL: berthd chooses address and port; else an
- * identity of the same protocol, where an asterisk leaves that part to berthd. Nothing is sent. May
- * block. -EINVAL, -EADDRINUSE, -ENETUNREACH: no route; -ECONNRESET; or what the daemon says. */
+/* Binds as berth_bind() does and says what was bound, in `local`, `binding`, `zone`, `proto` and
+ * `text` of *out; the rest is zero. The port of `identity` may be 0: then berthd chooses one from
+ * its ephemeral range that nobody has bound on that address. An asterisk as address shows as the
+ * unspecified one of IPv6. -EADDRNOTAVAIL: also when all ports of the range are bound. */
+BERTH_EXPORT int berth_bind_local(struct berth_port *port, const char *identity, unsigned flags,
+				  struct berth_connection *out);
+
+/* Connects a socket of this port to `remote` ("udp/198.51.100.1:53"): it alone receives what comes
+ * from there to the local end, and may send from it. `local` NULL: berthd chooses address and port;
+ * else an identity of the same protocol, where an asterisk leaves that part to berthd. A chosen
+ * port is unique to that remote end, so an application can have far more sockets than there are
+ * ports; which one comes next cannot be foretold by other remotes (RFC 6056). Nothing is sent. The
+ * socket lives until berth_unbind(), berth_port_close() or the end of the application; what comes
+ * after a long silence still finds it. May block. -EINVAL; -EADDRINUSE: somebody has the pair, or
+ * it was closed a short time ago (TCP); -EADDRNOTAVAIL: not an address of this machine, or all
+ * ephemeral ports to that remote are taken; -EACCES: a local port below 1024; -ENETUNREACH: no
+ * route; -EDQUOT: as many as this user may have; -ENOSPC: as many as there can be; -ECONNRESET; or
+ * what the daemon says. */
 BERTH_EXPORT int berth_connect(struct berth_port *port, const char *local, const char *remote,
 			       struct berth_connection *out);
+
+/* What to put into the `flow` of packets of the connection until a packet received has brought that
+ * of its flow: it spares them a way between workers of berthd. Never fails, any thread. */
+BERTH_EXPORT uint64_t berth_connection_flow(const struct berth_connection *connection);
 
 /* -- Receiving -- */
 
