@@ -132,6 +132,38 @@ ipfix_assemble(struct load *l, struct yaml_node *map)
 			   collector->text);
 }
 
+/* Reads tcp/80, udp/1-1023 or 53. */
+static void
+ports_assemble(struct load *l, struct yaml_node *node, struct config_ports *out)
+{
+	const char *slash = strchr(node->text, '/');
+	const char *range = slash == NULL ? node->text : slash + 1;
+
+	*out = (struct config_ports){
+		.proto = slash == NULL          ? 0
+			 : node->text[0] == 't' ? PROTO_TCP
+						: PROTO_UDP,
+	};
+	if (!ports_read(range, &out->first, &out->last))
+		mistake_at(l, node,
+			   "ports is \"%s\"; from 1 to 65535, the lower one first, would "
+			   "be right",
+			   node->text);
+}
+
+static void
+privileged_assemble(struct load *l, struct yaml_node *list, struct config *c)
+{
+	const struct table_key *key = table_find("", "privileged", 10);
+
+	if (list == NULL || list->kind != YAML_LIST)
+		return;
+	for (struct yaml_node *item = list->first;
+	     item != NULL && c->privileged_count < PRIVILEGED_MAX; item = item->next)
+		if (value_accepted(key, item))
+			ports_assemble(l, item, &c->privileged[c->privileged_count++]);
+}
+
 void
 assemble_config(struct load *l, struct yaml_node *map)
 {
@@ -142,6 +174,7 @@ assemble_config(struct load *l, struct yaml_node *map)
 	const uint32_t before = l->mistakes.count;
 
 	cores_assemble(l, yaml_get(workers, "cores"));
+	privileged_assemble(l, yaml_get(map, "privileged"), c);
 	ipfix_assemble(l, yaml_get(map, "ipfix"));
 	l->workers_broken |= l->mistakes.count > before;
 	ports_read(table_find("", "ephemeral", 9)->standard, &c->ephemeral.first,
@@ -514,7 +547,7 @@ assemble_grant(struct load *l, struct yaml_node *map, struct config_grant *grant
 	struct yaml_node *user = accepted_get(map, "grants[]", "user");
 	struct yaml_node *group = accepted_get(map, "grants[]", "group");
 	struct yaml_node *ports = accepted_get(map, "grants[]", "ports");
-	const char *range;
+	struct config_ports range;
 
 	*grant = (struct config_grant){ .uid = UINT32_MAX, .gid = UINT32_MAX };
 	if (user != NULL && strcmp(user->text, "any") != 0 && !id_read(user->text, &grant->uid)) {
@@ -541,12 +574,8 @@ assemble_grant(struct load *l, struct yaml_node *map, struct config_grant *grant
 	}
 	if (ports == NULL)
 		return;
-	range = strchr(ports->text, '/');
-	range = range == NULL ? ports->text : range + 1;
-	grant->proto = range == ports->text ? 0 : ports->text[0] == 't' ? PROTO_TCP : PROTO_UDP;
-	if (!ports_read(range, &grant->port_first, &grant->port_last))
-		mistake_at(l, ports,
-			   "ports is \"%s\"; from 1 to 65535, the lower one first, would "
-			   "be right",
-			   ports->text);
+	ports_assemble(l, ports, &range);
+	grant->proto = range.proto;
+	grant->port_first = range.first;
+	grant->port_last = range.last;
 }

@@ -110,7 +110,12 @@ struct config_tunnel {
 	uint16_t zone; /* of the inner addresses */
 };
 
-/* Leave to own transport ports of a range, below 1024 or reserved (rule T7). */
+struct config_ports {
+	uint8_t proto; /* 0: both */
+	uint16_t first, last;
+};
+
+/* Leave to own transport ports of a range that need one (rule T7). */
 struct config_grant {
 	uint32_t uid;  /* UINT32_MAX: any */
 	uint32_t gid;  /* UINT32_MAX: any */
@@ -184,10 +189,14 @@ struct config {
 	struct {
 		uint32_t applications; /* per uid */
 		uint32_t bindings;     /* per uid */
+		uint32_t ports;        /* per uid */
 		uint32_t connections;  /* per uid */
 		uint64_t ring_bytes;   /* per uid, all rings together */
 	} quota;
 
+	/* Ports that need root or a grant as those below 1024 do. */
+	uint16_t privileged_count;
+	struct config_ports privileged[PRIVILEGED_MAX];
 	uint16_t grants_count;
 	struct config_grant grants[GRANTS_MAX];
 };

@@ -26,6 +26,7 @@
 #include "control/memory.h"
 #include "control/notifier.h"
 #include "control/publish.h"
+#include "control/refusals.h"
 #include "dataplane/dataplane.h"
 
 /* How often apps_tick() should be called. */
@@ -69,6 +70,7 @@ struct apps_options {
 	struct connections *connections;
 	struct notifier *notifier;
 	uint32_t quota_applications; /* per uid */
+	uint32_t quota_ports;        /* per uid */
 	uint64_t quota_ring_bytes;   /* per uid */
 };
 
@@ -84,8 +86,9 @@ struct apps {
 	uint16_t next_port;
 	struct publication publication;
 	struct memory_head *over; /* memory that the next publication hides from workers */
-	struct event *publish;    /* active: something changed in this turn */
-	bool unpublished;         /* something changed since the last whole publication */
+	struct refusals refusals;
+	struct event *publish; /* active: something changed in this turn */
+	bool unpublished;      /* something changed since the last whole publication */
 	/* Publications ever made, and those that all workers have passed. */
 	uint64_t published;
 	uint64_t passed;

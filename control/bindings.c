@@ -168,15 +168,17 @@ bindings_admit(const struct bindings *b, const struct binding *want,
 {
 	const struct identity *id = &want->identity;
 	const int rc = check_address(b, id, asker, why);
+	uint16_t denied;
 
 	if (rc != 0)
 		return rc;
 	/* A port that is still to be chosen comes from a range without privileged ones. */
-	if (id->port_first != 0 &&
-	    !permission_ports(b->options.grants, b->options.grants_count, asker, id->proto,
-			      id->port_first, id->port_last))
+	denied = id->port_first == 0 ? 0
+				     : permission_ports(&b->options, asker, id->proto,
+							id->port_first, id->port_last);
+	if (denied != 0)
 		return refuse(why, -EACCES,
-			      "ports below 1024 need root, or a grant in the configuration");
+			      "port %u is for root, or needs a grant in the configuration", denied);
 	return check_others(b, want, why);
 }
 

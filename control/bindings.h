@@ -44,6 +44,8 @@ struct bindings_options {
 	const struct link_set *links; /* borrowed */
 	uint16_t grants_count;
 	const struct config_grant *grants; /* borrowed */
+	uint16_t privileged_count;
+	const struct config_ports *privileged; /* borrowed */
 };
 
 struct bindings;
@@ -94,7 +96,7 @@ bool binding_collides(const struct identity *a, const struct identity *b);
 /* Whether `want` may be bound beside `have`, with which it collides. Pure. */
 bool binding_joins(const struct binding *have, const struct binding *want);
 
-/* Whether `who` may own all transport ports of the range (rule T7). Pure. */
-bool permission_ports(const struct config_grant *grants, uint16_t grants_count,
-		      const struct credentials *who, uint8_t proto, uint16_t port_first,
-		      uint16_t port_last);
+/* The first transport port of the range that `who` may not own (rule T7); 0: all are theirs to own.
+ * Pure. */
+uint16_t permission_ports(const struct bindings_options *o, const struct credentials *who,
+			  uint8_t proto, uint16_t port_first, uint16_t port_last);

@@ -34,22 +34,11 @@ prefix_narrower(const struct prefix *a, const struct prefix *b)
 	       (a->address.family != FAMILY_ANY && b->address.family == FAMILY_ANY);
 }
 
-/* A connected socket takes from a listener what comes from one remote. */
-static bool
-collides_connected(const struct identity *a, const struct identity *b)
-{
-	if (a->connected && b->connected)
-		return bind_conflicts(a, b);
-	return is_single(a) && is_single(b);
-}
-
 bool
 binding_collides(const struct identity *a, const struct identity *b)
 {
 	if (a->port_first > b->port_last || b->port_first > a->port_last || !binding_overlaps(a, b))
 		return false;
-	if (a->connected || b->connected)
-		return collides_connected(a, b);
 	if (is_single(a) && is_single(b))
 		return true;
 	if (is_single(a) != is_single(b))

@@ -13,6 +13,7 @@
 
 #define CLOSED_PORTS_DEFAULT 100
 #define CLOSED_PORTS_MAX     10000
+#define DENIED               "only root and berthd's own user may change anything"
 
 json_t *
 command_refusal(const char *code, const char *error)
@@ -64,6 +65,7 @@ command_status(struct request *q)
 				    json_integer((json_int_t)records.exported));
 		json_object_set_new(o, "ipfix_lost", json_integer((json_int_t)records.lost));
 	}
+	json_object_set_new(o, "refusals", json_integer((json_int_t)q->c->apps->refusals.count));
 	json_object_set_new(o, "received", json_integer((json_int_t)t.counters[COUNTER_received]));
 	json_object_set_new(o, "delivered",
 			    json_integer((json_int_t)t.counters[COUNTER_delivered]));
@@ -95,6 +97,12 @@ static json_t *
 command_bindings(struct request *q)
 {
 	return stats_bindings(q->c->bindings);
+}
+
+static json_t *
+command_refusals(struct request *q)
+{
+	return refusals_json(&q->c->apps->refusals);
 }
 
 static json_t *
@@ -229,8 +237,13 @@ command_bind(struct request *q)
 	if (port == NULL)
 		return command_refusal("refused", why);
 	rc = app_port_bind(port, &identity, flags, q->asker, &b, sentence);
-	if (rc != 0)
+	if (rc != 0) {
+		char what[REFUSAL_WHAT_BYTES];
+
+		snprintf(what, sizeof(what), "bind %.*s", IDENTITY_TEXT_BYTES, text);
+		refusals_note(&q->c->apps->refusals, q->asker, "berthctl", what, rc, sentence);
 		return command_refusal(error_code(rc), sentence);
+	}
 	answer = binding_answer(b->id, &b->identity, b->port_name);
 	if (apps_publish(q->c->apps) != 0) {
 		bindings_remove(q->c->bindings, b->id);
@@ -353,9 +366,9 @@ static const struct {
 	{ "workers", command_workers, false },   { "ports", command_ports, false },
 	{ "bindings", command_bindings, false }, { "flows", command_flows, false },
 	{ "stats", command_stats, false },       { "drops", command_drops, false },
-	{ "events", command_events, false },     { "bind", command_bind, true },
-	{ "unbind", command_unbind, true },      { "drain", command_drain, true },
-	{ "generate", command_generate, true },
+	{ "refusals", command_refusals, false }, { "events", command_events, false },
+	{ "bind", command_bind, true },          { "unbind", command_unbind, true },
+	{ "drain", command_drain, true },        { "generate", command_generate, true },
 };
 
 static json_t *
@@ -371,9 +384,11 @@ dispatch(struct request *q)
 
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		if (commands[i].changes && uid != 0 && uid != q->c->daemon_uid)
-			return command_refusal(
-				"denied", "only root and berthd's own user may change anything");
+		if (commands[i].changes && uid != 0 && uid != q->c->daemon_uid) {
+			refusals_note(&q->c->apps->refusals, q->asker, "berthctl", name, -EACCES,
+				      DENIED);
+			return command_refusal("denied", DENIED);
+		}
 		answer = commands[i].run(q);
 		if (answer != NULL && json_object_get(answer, "ok") == NULL)
 			json_object_set_new(answer, "ok", json_true());

@@ -239,6 +239,8 @@ bindings_start(struct daemon *d)
 		.links = dataplane_links(d->dp),
 		.grants_count = d->config->grants_count,
 		.grants = d->config->grants,
+		.privileged_count = d->config->privileged_count,
+		.privileged = d->config->privileged,
 	};
 	const int rc = bindings_create(&options, &d->bindings);
 
@@ -296,6 +298,7 @@ apps_start(struct daemon *d)
 		.connections = d->connections,
 		.notifier = d->notifier,
 		.quota_applications = d->config->quota.applications,
+		.quota_ports = d->config->quota.ports,
 		.quota_ring_bytes = d->config->quota.ring_bytes,
 	};
 	const int rc = apps_create(&options, &d->apps);

@@ -8,9 +8,6 @@
 
 #include "control/apps.h"
 
-/* One user leaves room for another. */
-#define PORTS_PER_UID_MAX (PORTS_MAX / 2)
-
 uint32_t
 apps_ports_count(const struct apps *a)
 {
@@ -35,7 +32,7 @@ choose_id(struct apps *a, uid_t uid, uint16_t *id)
 
 	for (uint32_t i = 0; i < PORTS_MAX; i++)
 		owned += a->ports[i] != NULL && a->ports[i]->app->who.uid == uid;
-	if (owned >= PORTS_PER_UID_MAX)
+	if (owned >= a->options.quota_ports)
 		return -EDQUOT;
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
 		const uint16_t candidate = (uint16_t)((a->next_port + i) % PORTS_MAX);

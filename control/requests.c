@@ -299,6 +299,39 @@ request_check(const struct app *app, const struct message_request *q, ssize_t n)
 	return (q->type == MESSAGE_HELLO) == (app->id == 0) ? 0 : -EBADMSG;
 }
 
+/* Writes what a request asked for, as people would. */
+static void
+request_text(const struct message_request *q, char what[REFUSAL_WHAT_BYTES])
+{
+	static const char *const names[] = {
+		[MESSAGE_HELLO] = "attach",          [MESSAGE_PORT_OPEN] = "open port",
+		[MESSAGE_PORT_CLOSE] = "close port", [MESSAGE_BIND] = "bind",
+		[MESSAGE_UNBIND] = "unbind",         [MESSAGE_CONNECT] = "connect",
+		[MESSAGE_DRAIN] = "drain",
+	};
+	const bool named = q->type == MESSAGE_HELLO || q->type == MESSAGE_PORT_OPEN;
+	char text[IDENTITY_TEXT_BYTES] = "";
+	struct identity identity;
+
+	if ((q->type == MESSAGE_BIND || q->type == MESSAGE_CONNECT) &&
+	    message_identity_unpack(&q->identity, true, &identity) == 0)
+		identity_format(&identity, text);
+	else if (named && name_valid(q->name))
+		snprintf(text, sizeof(text), "%s", q->name);
+	snprintf(what, REFUSAL_WHAT_BYTES, "%s%s%s", names[q->type], text[0] != '\0' ? " " : "",
+		 text);
+}
+
+static void
+note_refusal(struct app *app, const struct message_request *q)
+{
+	char what[REFUSAL_WHAT_BYTES];
+
+	request_text(q, what);
+	refusals_note(&app->apps->refusals, &app->who, app->name, what, app->answer.status,
+		      app->answer.text);
+}
+
 void
 request_serve(struct app *app)
 {
@@ -322,6 +355,8 @@ request_serve(struct app *app)
 						: "that is no message of the protocol");
 	else
 		n = serve[q.type](app, &q, r, fds);
+	if (broken == 0 && r->status != 0)
+		note_refusal(app, &q);
 	if (app->answer_waits || app->answer_settles)
 		return;
 	rc = answer_send(app->fd, r, fds, n);

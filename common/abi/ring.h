@@ -60,11 +60,14 @@ struct record {
 
 /* Head of each record, followed by `packet_bytes` of one IP packet, then padding of any content to
  * RECORD_ALIGN. With 16 bytes the smallest frames that Ethernet knows take one line, head included.
- *   words[0]  0..15 generation, 16..43 index, 48..52 worker of the flow's handle, in its own
- * places; 44..47 payload_offset - l4_offset, by 4; 53..59 flags; 60..63 binding's upper bits words[1]  0..13
- * packet_bytes; 14..21 l4_offset, by 4; 22..29 proto; 30..41 zone; 42..63 binding In a tx ring the
- * application fills packet_bytes, flags (RECORD_PAD or 0; another value breaks the ring), zone and
- * flow (0: none); the rest is ignored. */
+ *
+ * words[0]: 0..15 generation, 16..43 index, 48..52 worker of the flow's handle, in its own places;
+ * 44..47 payload_offset - l4_offset, by 4; 53..59 flags; 60..63 the upper bits of binding.
+ * words[1]: 0..13 packet_bytes; 14..21 l4_offset, by 4; 22..29 proto; 30..41 zone; 42..63 the lower
+ * bits of binding.
+ *
+ * In a tx ring the application fills packet_bytes, flags (RECORD_PAD or 0; another value breaks the
+ * ring), zone and flow (0: none); the rest is ignored. */
 struct record_head {
 	uint64_t words[2];
 };
@@ -72,7 +75,8 @@ static_assert(sizeof(struct record_head) == 16, "a quarter of a line before the 
 
 #define RECORD_FLOW_MASK   0x001f0fffffffffffu
 #define RECORD_FLAGS_MASK  0x7fu
-#define RECORD_BINDING_MAX ((1u << 22) - 1)
+#define RECORD_BINDING_LOW 22u
+#define RECORD_BINDING_MAX ((1u << (RECORD_BINDING_LOW + 4)) - 1)
 #define RECORD_BYTES_MASK  ((1u << 14) - 1)
 #define RECORD_L4_MAX      (4u * 255) /* of l4_offset */
 #define RECORD_PAYLOAD_MAX (4u * 15)  /* of payload_offset - l4_offset */
@@ -85,7 +89,8 @@ static_assert(PACKET_BYTES_MAX <= RECORD_BYTES_MASK && ZONES_MAX <= 1 << 12 &&
 static inline uint64_t
 record_word0(uint64_t flow, uint32_t flags, uint32_t header_bytes, uint32_t binding)
 {
-	return (flow & RECORD_FLOW_MASK) | (uint64_t)(binding >> RECORD_BINDING_LOW) << 60 | (uint64_t)(header_bytes / 4 & 15) << 44 |
+	return (flow & RECORD_FLOW_MASK) | (uint64_t)(binding >> RECORD_BINDING_LOW) << 60 |
+	       (uint64_t)(header_bytes / 4 & 15) << 44 |
 	       (uint64_t)(flags & RECORD_FLAGS_MASK) << 53;
 }
 static inline uint64_t

@@ -20,6 +20,7 @@
 #define BINDINGS_MAX      65536
 #define GROUP_MEMBERS_MAX 64
 #define GRANTS_MAX        256
+#define PRIVILEGED_MAX    64
 #define NEIGHBOURS_MAX    4096
 
 /* Names of ports and applications, the terminating zero included. */
@@ -58,6 +59,8 @@
 #define NEIGHBOUR_EVENTS 1024
 /* Depth of the flow event ring of a worker; a power of two. */
 #define FLOW_EVENTS 8192
+/* Depth of a worker's ring of connected sockets that were closed; a power of two. */
+#define CLOSED_SOCKETS 4096
 /* An IPFIX message; with IP and UDP headers it fits MTU_MIN. */
 #define IPFIX_MESSAGE_BYTES 1232
 

@@ -50,6 +50,7 @@ const struct command commands[] = {
 		  { "--limit", "COUNT", "limit", ARGUMENT_NUMBER,
 		    "at most so many closed ports (100)" },
 	  } },
+	{ "refusals", "show who was refused what lately, and why", false, false, print_refusals },
 	{ "bind",
 	  "give a socket identity to a port",
 	  false,

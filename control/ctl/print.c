@@ -261,6 +261,23 @@ print_drops(json_t *answer, const json_t *former, double seconds)
 }
 
 void
+print_refusals(json_t *answer, const json_t *former, double seconds)
+{
+	static const struct column columns[] = {
+		{ "TIME", "time" },     { "UID", "uid", true },
+		{ "PID", "pid", true }, { "APPLICATION", "app" },
+		{ "WHAT", "what" },     { "ERROR", "error" },
+		{ "WHY", "why" },       { NULL },
+	};
+
+	(void)former;
+	(void)seconds;
+	table_print(columns, json_object_get(answer, "refusals"));
+	printf("\n%lld refusals since berthd started\n",
+	       (long long)json_integer_value(json_object_get(answer, "count")));
+}
+
+void
 print_drained(json_t *answer, const json_t *former, double seconds)
 {
 	static const struct column columns[] = {

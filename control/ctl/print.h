@@ -17,6 +17,7 @@ void print_flows(json_t *answer, const json_t *former, double seconds);
 void print_event(json_t *answer, const json_t *former, double seconds);
 void print_stats(json_t *answer, const json_t *former, double seconds);
 void print_drops(json_t *answer, const json_t *former, double seconds);
+void print_refusals(json_t *answer, const json_t *former, double seconds);
 void print_drained(json_t *answer, const json_t *former, double seconds);
 void print_binding(json_t *answer, const json_t *former, double seconds);
 void print_rates(json_t *answer, const json_t *former, double seconds);

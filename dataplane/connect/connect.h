@@ -41,6 +41,18 @@ connect_is(uint32_t id)
 	return (id & CONNECT_ID) != 0;
 }
 
+/* A socket that was closed, for the worker that may still have its flow. */
+struct connect_closed {
+	struct flow_key key; /* canonical */
+	uint32_t id;
+	uint8_t side;
+	uint8_t reserved[3];
+};
+static_assert(sizeof(struct connect_closed) == 48, "ring element");
+/* Tells it to `owner`. False: not now. */
+typedef bool (*connect_closed_fn)(const struct connect_closed *closed, uint16_t owner,
+				  void *context);
+
 struct connect_options {
 	uint32_t capacity;         /* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX ends held or in
 				      quarantine */
@@ -48,6 +60,8 @@ struct connect_options {
 	uint16_t workers;          /* 1..WORKERS_MAX */
 	struct flow_secret secret; /* that of the workers' flow tables: one hash serves both */
 	uint64_t choice_key[2];    /* of the choice of ports; from a random source */
+	connect_closed_fn closed;  /* called once for each socket that closed; NULL: not */
+	void *context;
 };
 
 struct connect_table;
@@ -122,8 +136,8 @@ void connect_close(struct connect_table *t, uint32_t id, uint32_t now_ms);
 /* Closes all sockets of a port that is no more: at once as far as its list goes, one by one in
  * later connect_step(). */
 void connect_close_port(struct connect_table *t, port_ref port);
-/* Goes on with what is due, a bounded number of sockets. `now_ms` wraps; it is that of
- * connect_close(). True: there is more. */
+/* Goes on with what is due, a bounded number of sockets, and no more once one could not be told.
+ * `now_ms` wraps; it is that of connect_close(). True: there is more. */
 bool connect_step(struct connect_table *t, uint32_t now_ms);
 
 /* Freed entries wait for readers as those of flow.h: close, wait until every worker has passed a

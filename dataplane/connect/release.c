@@ -53,11 +53,25 @@ node_close(struct connect_table *t, uint32_t node, uint32_t id, uint32_t now_ms)
 	connect_append(t, connect_head_quarantine(t), node);
 }
 
+/* The same, and tells it. False: nobody could be told. */
+static bool
+node_end(struct connect_table *t, uint32_t node, uint32_t id, uint32_t now_ms)
+{
+	const struct connect_closed closed = { .key = flow_entry_at(t->pairs, node / 2)->key,
+					       .id = id,
+					       .side = node % 2 };
+	const uint64_t hash = flow_hash(&t->options.secret, &closed.key);
+
+	node_close(t, node, id, now_ms);
+	return t->options.closed == NULL ||
+	       t->options.closed(&closed, flow_owner(hash, t->options.workers), t->options.context);
+}
+
 void
 connect_close(struct connect_table *t, uint32_t id, uint32_t now_ms)
 {
 	panic_unless(connect_live(t, id));
-	node_close(t, t->node_of[id & t->live_mask], id, now_ms);
+	(void)node_end(t, t->node_of[id & t->live_mask], id, now_ms);
 }
 
 void
@@ -80,14 +94,15 @@ connect_step(struct connect_table *t, uint32_t now_ms)
 {
 	const uint32_t closing = connect_head_closing(t), waiting = connect_head_quarantine(t);
 	uint32_t left = STEP_SOCKETS;
+	bool told = true;
 
-	while (left > 0 && t->nodes[closing].next != closing) {
+	while (left > 0 && told && t->nodes[closing].next != closing) {
 		const uint32_t node = t->nodes[closing].next;
 		const struct flow_detail *d = flow_detail_at(t->pairs, node / 2);
 
-		node_close(t, node,
-			   atomic_load_explicit(&d->binding[node % 2], memory_order_relaxed),
-			   now_ms);
+		told = node_end(t, node,
+				atomic_load_explicit(&d->binding[node % 2], memory_order_relaxed),
+				now_ms);
 		left--;
 	}
 	while (left > 0 && t->nodes[waiting].next != waiting) {
@@ -100,7 +115,7 @@ connect_step(struct connect_table *t, uint32_t now_ms)
 		node_free(t, node);
 		left--;
 	}
-	return left == 0;
+	return left == 0 || !told;
 }
 
 bool

@@ -279,10 +279,12 @@ frame_glance(const uint8_t *frame, uint32_t bytes, unsigned flags, uint16_t vlan
 	if (flags & PARSE_VLAN_STRIPPED) {
 		vlan = vlan_tci & VLAN_ID_MASK;
 		at.facts = PACKET_TAGGED;
-	} else if (type == ETHERTYPE_NUM_IPV4 && frame[ETHERNET_BYTES] == IPV4_PLAIN) {
+	} else if (type == ETHERTYPE_NUM_IPV4) {
 		/* The commonest shape by itself: its offsets are constants. */
 		le32_store(&p->vlan, ETHERNET_BYTES << 16);
-		return ipv4_glance(at, bytes, true, p);
+		if (frame[ETHERNET_BYTES] == IPV4_PLAIN)
+			return ipv4_glance(at, bytes, true, p);
+		return ipv4_glance(at, bytes, false, p);
 	}
 	if (link_type_is_vlan(type) && !tags_glance(&at, &type, &vlan, p))
 		return false;

@@ -65,12 +65,13 @@ sctp_walk(struct walk *w)
 
 	if (room < SCTP_BYTES + SCTP_CHUNK_BYTES)
 		return walk_is_fragment(p) ? DROP_FRAGMENT_HEADERS : DROP_SCTP_TRUNCATED;
+	ports_note(w, SCTP_BYTES);
+	p->sctp_tag = be32_load(sctp + 4);
 	if (walk_l4_checksum_due(w->flags) && sctp_checksum(sctp, room) != le32_load(sctp + 8))
 		return DROP_SCTP_CHECKSUM;
-	reason = ports_walk(w, SCTP_BYTES);
+	reason = ports_check(p);
 	if (reason != DROP_NONE)
 		return reason;
-	p->sctp_tag = be32_load(sctp + 4);
 	/* The chunks of a first fragment may end in the next one. */
 	if (walk_is_fragment(p))
 		return DROP_NONE;

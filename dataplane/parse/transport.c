@@ -22,8 +22,8 @@ truncated(const struct packet *p, enum drop_reason reason)
 	return walk_is_fragment(p) ? DROP_FRAGMENT_HEADERS : reason;
 }
 
-enum drop_reason
-ports_walk(struct walk *w, uint32_t header_bytes)
+void
+ports_note(struct walk *w, uint32_t header_bytes)
 {
 	struct packet *p = w->p;
 	const uint8_t *l4 = w->frame + p->l4_offset;
@@ -32,6 +32,11 @@ ports_walk(struct walk *w, uint32_t header_bytes)
 	p->payload_offset = (uint16_t)(p->l4_offset + header_bytes);
 	p->key.port[0] = be16_load(l4);
 	p->key.port[1] = be16_load(l4 + 2);
+}
+
+enum drop_reason
+ports_check(const struct packet *p)
+{
 	if (p->key.port[0] == 0 || p->key.port[1] == 0)
 		return DROP_PORT_ZERO;
 	if (p->key.port[0] == p->key.port[1] &&
@@ -52,19 +57,20 @@ tcp_walk(struct walk *w)
 	if (room < TCP_BYTES)
 		return truncated(p, DROP_TCP_TRUNCATED);
 	header = (tcp[12] >> 4) * 4u;
+	ports_note(w, header);
+	p->tcp_flags = tcp[13];
+	p->tcp_seq = be32_load(tcp + 4);
+	p->tcp_ack = be32_load(tcp + 8);
+	p->tcp_window = be16_load(tcp + 14);
 	if (header < TCP_BYTES)
 		return DROP_TCP_DATA_OFFSET;
 	if (header > room)
 		return truncated(p, DROP_TCP_DATA_OFFSET);
 	if (walk_l4_checksum_due(w->flags) && checksum_is_wrong(w, PROTO_TCP, room, room))
 		return DROP_TCP_CHECKSUM;
-	reason = ports_walk(w, header);
+	reason = ports_check(p);
 	if (reason != DROP_NONE)
 		return reason;
-	p->tcp_flags = tcp[13];
-	p->tcp_seq = be32_load(tcp + 4);
-	p->tcp_ack = be32_load(tcp + 8);
-	p->tcp_window = be16_load(tcp + 14);
 	if (!walk_tcp_flags_valid(tcp[13]))
 		return DROP_TCP_FLAGS;
 	return header == TCP_BYTES ? DROP_NONE : tcp_options_walk(tcp, header, p);
@@ -94,6 +100,7 @@ udp_walk(struct walk *w)
 
 	if (room < UDP_BYTES)
 		return truncated(p, DROP_UDP_TRUNCATED);
+	ports_note(w, UDP_BYTES);
 	bytes = be16_load(udp + 4);
 	/* A first fragment holds less than the datagram's length. */
 	if (bytes < UDP_BYTES || (bytes > room && !fragment))
@@ -102,7 +109,7 @@ udp_walk(struct walk *w)
 		tunnel = tunnel_of_port(w->flags, be16_load(udp + 2));
 	if (udp_checksum_fails(w, udp, bytes, tunnel != TUNNEL_NONE))
 		return DROP_UDP_CHECKSUM;
-	reason = ports_walk(w, UDP_BYTES);
+	reason = ports_check(p);
 	if (reason != DROP_NONE || tunnel == TUNNEL_NONE)
 		return reason;
 	return tunnel_udp_walk(w, tunnel, p->l4_offset + bytes);
@@ -119,6 +126,7 @@ udplite_walk(struct walk *w)
 
 	if (room < UDP_BYTES)
 		return truncated(p, DROP_UDP_TRUNCATED);
+	ports_note(w, UDP_BYTES);
 	covered = be16_load(udp + 4);
 	if (covered == 0)
 		covered = room;
@@ -128,7 +136,7 @@ udplite_walk(struct walk *w)
 		return DROP_UDPLITE_CHECKSUM;
 	if (walk_l4_checksum_due(w->flags) && checksum_is_wrong(w, PROTO_UDPLITE, room, covered))
 		return DROP_UDPLITE_CHECKSUM;
-	return ports_walk(w, UDP_BYTES);
+	return ports_check(p);
 }
 
 /* Protocols that exist in one family only, and those without ports. */

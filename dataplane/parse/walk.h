@@ -75,8 +75,11 @@ enum tunnel_type tunnel_of_port(unsigned flags, uint16_t port);
 /* Goes inside it; the datagram's payload is [p->payload_offset, end). */
 enum drop_reason tunnel_udp_walk(struct walk *w, enum tunnel_type type, uint32_t end);
 
-/* Ports, which the headers of all transports start with, and what must never be in them. */
-enum drop_reason ports_walk(struct walk *w, uint32_t header_bytes);
+/* Notes the ports, which the headers of all transports start with, and where the payload begins;
+ * then tells what must never be in them. Between the two the checksum is proved: a refusal is shown
+ * with its ports. */
+void ports_note(struct walk *w, uint32_t header_bytes);
+enum drop_reason ports_check(const struct packet *p);
 
 /* RFC 9293 3.10: each segment but the first and a reset has ACK; a segment opens, closes or aborts,
  * never two of them. Bit f of the set: flags f, of the lower six, are those of a valid segment. */

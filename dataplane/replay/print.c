@@ -186,7 +186,7 @@ packet_print(const struct reading *r, struct json_line *line)
 
 	tags_print(p, line);
 	session_print(p, line);
-	if (p->l3_bytes == 0)
+	if (p->l3_bytes == 0 && r->drop != DROP_ARP_MALFORMED)
 		return;
 	if (p->facts & PACKET_TUNNEL)
 		tunnel_print(r, line);

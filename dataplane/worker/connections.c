@@ -9,13 +9,40 @@
 #include "dataplane/tx/route.h"
 #include "dataplane/worker/worker.h"
 
+/* Sockets that one housekeeping ends the flows of. */
+#define ENDS_MAX 256u
+
+/* connect_closed_fn: a socket whose worker cannot be told now has a flow that ends by idling. */
+static bool
+closed_tell(const struct connect_closed *closed, uint16_t owner, void *context)
+{
+	const struct dataplane *dp = context;
+	struct connect_closed told = *closed;
+
+	return rte_ring_sp_enqueue_elem(dp->closed[owner], &told, sizeof(told)) == 0;
+}
+
+void
+connections_ended(struct worker *w)
+{
+	struct connect_closed closed;
+
+	for (unsigned i = 0; i < ENDS_MAX; i++) {
+		if (rte_ring_sc_dequeue_elem(w->dp->closed[w->id], &closed, sizeof(closed)) != 0)
+			return;
+		flows_closed(w, &closed);
+	}
+}
+
 int
 worker_connections_create(struct dataplane *dp)
 {
 	struct connect_options o = { .capacity = dp->options.connections_capacity,
 				     .quarantine_ms = dp->options.connections_quarantine_ms,
 				     .workers = dp->options.workers,
-				     .secret = dp->secret };
+				     .secret = dp->secret,
+				     .closed = closed_tell,
+				     .context = dp };
 	int error = -EIO;
 
 	if (getrandom(o.choice_key, sizeof(o.choice_key), 0) == (ssize_t)sizeof(o.choice_key))

@@ -90,7 +90,10 @@ make_rings(struct dataplane *dp)
 					     NEIGHBOUR_EVENTS);
 		dp->flow_events[from] =
 			make_ring("flow_events", from, 0, sizeof(struct flow_event), FLOW_EVENTS);
-		missing |= dp->events[from] == NULL || dp->flow_events[from] == NULL;
+		dp->closed[from] =
+			make_ring("closed", from, 0, sizeof(struct connect_closed), CLOSED_SOCKETS);
+		missing |= dp->events[from] == NULL || dp->flow_events[from] == NULL ||
+			   dp->closed[from] == NULL;
 	}
 	dp->solicits =
 		make_ring("solicits", 0, 0, sizeof(struct neighbour_event), NEIGHBOUR_EVENTS);
@@ -396,6 +399,7 @@ dataplane_destroy(struct dataplane *dp)
 			rte_ring_free(dp->handover[from][to]);
 		rte_ring_free(dp->events[from]);
 		rte_ring_free(dp->flow_events[from]);
+		rte_ring_free(dp->closed[from]);
 		worker_destroy(dp->workers[from]);
 	}
 	rte_ring_free(dp->solicits);

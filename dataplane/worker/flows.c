@@ -362,20 +362,44 @@ flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsig
 		       DROP_ICMP_UNRELATED);
 }
 
+/* Takes a flow that ends out of its ports' numbers, and tells it. */
+static void
+flow_ends(struct worker *w, uint32_t index)
+{
+	const struct flow_detail *d = flow_detail_at(w->flows, index);
+
+	if (w->reporting && report_accounted(flow_entry_at(w->flows, index), d))
+		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
+	count_flow(w, detail_port(d, 0), -1);
+	count_flow(w, detail_port(d, 1), -1);
+	count(&w->counters, COUNTER_flows_ended, 1);
+}
+
 uint32_t
 flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker)
 {
 	struct worker *w = worker;
 	const uint32_t wait_ms = follow_wait_ms(w->rules, t, index, idle_ms);
+
+	if (wait_ms == 0)
+		flow_ends(w, index);
+	return wait_ms;
+}
+
+void
+flows_closed(struct worker *w, const struct connect_closed *closed)
+{
+	const uint32_t index =
+		flow_lookup(w->flows, &closed->key, flow_hash(&w->dp->secret, &closed->key));
 	const struct flow_detail *d;
 
-	if (wait_ms > 0)
-		return wait_ms;
-	d = flow_detail_at(t, index);
-	if (w->reporting && report_accounted(flow_entry_at(t, index), d))
-		report_flow(w, index, FLOW_EVENT_DESTROY, report_end(w, index));
-	count_flow(w, detail_port(d, 0), -1);
-	count_flow(w, detail_port(d, 1), -1);
-	count(&w->counters, COUNTER_flows_ended, 1);
-	return 0;
+	if (index == FLOW_NONE)
+		return;
+	d = flow_detail_at(w->flows, index);
+	/* The next holder of the pair has taken the flow, or the other end is here as well. */
+	if (atomic_load_explicit(&d->binding[closed->side], memory_order_relaxed) != closed->id ||
+	    detail_port(d, !closed->side) != PORT_REF_NONE)
+		return;
+	flow_ends(w, index);
+	flow_delete(w->flows, index);
 }

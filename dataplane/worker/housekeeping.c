@@ -109,6 +109,7 @@ housekeeping(struct worker *w)
 	const uint64_t due = (uint64_t)slots * elapsed_ms / EXPIRY_PASS_MS + 1;
 
 	fragments_expire(w);
+	connections_ended(w);
 	flow_expire(w->flows, w->now_ms, due < slots ? (uint32_t)due : slots, flows_expire, w);
 	limbo_step(w);
 }

@@ -158,6 +158,7 @@ struct dataplane {
 	struct rte_ring *solicits;                 /* control to worker 0: struct neighbour_event */
 	struct rte_ring *flow_events[WORKERS_MAX]; /* worker to control: struct flow_event */
 	struct connect_table *connections;         /* control writes, workers read */
+	struct rte_ring *closed[WORKERS_MAX];      /* control to worker: struct connect_closed */
 	uint64_t connections_token;                /* control's */
 
 	_Atomic uint32_t stop;           /* control: release; workers: acquire */
@@ -239,6 +240,8 @@ enum drop_reason
 flows_error(struct worker *w, uint32_t index, const struct packet *packet, unsigned direction);
 /* flow_expire_fn: a flow that idled for its time is taken out of its ports' numbers. */
 uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, void *worker);
+/* Ends the flow of a connected socket that was closed, unless somebody else is in it by now. */
+void flows_closed(struct worker *w, const struct connect_closed *closed);
 /* The port with this reference as now published, or NULL. */
 struct dp_port *flows_port(const struct worker *w, port_ref ref);
 
@@ -306,6 +309,8 @@ void housekeeping_adopt(struct worker *w);
 /* connections.c: makes the table of connected sockets. 0 or a negative errno, said on stderr.
  * Control. */
 int worker_connections_create(struct dataplane *dp);
+/* Ends the flows of sockets that were closed, a bounded number. */
+void connections_ended(struct worker *w);
 
 /* dataplane.c: starts the nics with an empty publication; no worker is launched. Control. */
 int dataplane_arm(struct dataplane *dp);

@@ -2,8 +2,8 @@
 """classes.py: why berth may read a packet otherwise than a reference does, and who is right.
 
 REFUSALS: by reason, when a refusal is right, said from the frame or from a reference, never from
-berth. What lies behind the fault is not read, so keys that a refused packet lacks are no difference
-of their own. DIFFERENCES: of keys that both, or only one, have."""
+berth. BEHIND: by reason, the keys that such a packet may lack, since what lies behind the fault is
+not read. DIFFERENCES: of keys that both, or only one, have."""
 from dataclasses import dataclass
 from typing import Callable
 
@@ -103,6 +103,26 @@ REFUSALS: dict[str, Callable[[Case], bool]] = {
 }
 
 
+TRANSPORT = {"frag", "sport", "dport", "tcp_flags", "icmp_type", "icmp_code", "inner"}
+CHAIN = TRANSPORT | {"proto"}
+PACKET = CHAIN | {"l3", "src", "dst"}
+BEHIND = {
+    "ethertype_unknown": PACKET,
+    "ipv4_version": PACKET,
+    "ipv4_header_length": PACKET,
+    "ipv4_truncated": PACKET,
+    "ipv6_version": PACKET,
+    "ipv6_truncated": PACKET,
+    "ipv4_checksum": TRANSPORT,
+    "ipv4_options": TRANSPORT,
+    "source_invalid": TRANSPORT,
+    "ipv6_ext_truncated": CHAIN,
+    "ipv6_routing_0": CHAIN,
+    "ipv6_routing": CHAIN,
+    "icmp_truncated": {"icmp_type", "icmp_code", "inner"},
+}
+
+
 @dataclass
 class Difference:
     """A rule for some keys, or all, of one reference ("tshark" or "ovs")."""
@@ -134,5 +154,3 @@ DIFFERENCES = (
 )
 UNREADABLE = ("empty, or longer than 65535 bytes: Open vSwitch does not read it", "RFC 791 3.1")
 CUT = ("captured in part: the headers that decide are missing", "RFC 791 3.1, RFC 8200 3")
-BEHIND = ("refused: what lies behind the fault is not read", "the refusal's, below")
-STOPPED = ("refused: the reference gave up on it even earlier", "the refusal's, below")

@@ -103,18 +103,18 @@ class Comparison:
             return "accepted with a wrong checksum"
         return None
 
-    @staticmethod
-    def _difference(case, reference, key):
+    def _difference(self, case, reference, key):
         """The class of a difference in one key, or None."""
         theirs = case.tshark if reference == "tshark" else case.ovs
-        verdict, ours = case.ours["verdict"], case.ours.get(key)
+        verdict, reason = case.ours["verdict"], case.ours["reason"]
         if verdict == "skip":
             return classes.CUT
-        if verdict == "drop" and ours is None:
-            return classes.BEHIND
+        if verdict == "drop" and key not in case.ours and key in classes.BEHIND.get(reason, ()):
+            return f"refused as {reason}: what lies behind is not read", self.sources[reason]
         if verdict == "drop" and theirs.get(key) is None and \
                 (theirs.get("_stopped") or theirs.get("_malformed")):
-            return classes.STOPPED
+            return (f"refused as {reason}: the reference gave up on it even earlier",
+                    self.sources[reason])
         for rule in classes.DIFFERENCES:
             if rule.reference == reference and (not rule.keys or key in rule.keys) and \
                     rule.test(case):

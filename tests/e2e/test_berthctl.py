@@ -24,7 +24,7 @@ SHAPES = {
         "version": str, "pid": COUNT, "uptime_ms": COUNT, "workers": COUNT,
         "applications": COUNT, "ports": COUNT, "bindings": COUNT, "flows": COUNT, "memory": str,
         "conserved": bool, "listeners": COUNT, "received": COUNT, "delivered": COUNT,
-        "transmitted": COUNT, "dropped": COUNT,
+        "transmitted": COUNT, "dropped": COUNT, "refusals": COUNT,
         "neighbours": {"known": COUNT, "asked": COUNT, "failed": COUNT},
         "connections": {"open": COUNT, "quarantine": COUNT, "capacity": COUNT},
     },
@@ -49,6 +49,10 @@ SHAPES = {
         "id": COUNT, "identity": str, "port": str, "port_id": COUNT, "app": str, "pid": COUNT,
         "uid": COUNT, "shared": bool, "reuse": bool, "weight": COUNT, "draining": bool,
         "service": str, "class": str,
+    }]},
+    "refusals": {"count": COUNT, "refusals": [{
+        "time": str, "uid": COUNT, "pid": COUNT, "app": str, "what": str, "error": str,
+        "why": str,
     }]},
     "flows": {"more": bool, "flows": [{
         "worker": COUNT, "proto": str, "zone": COUNT, "orig": DIRECTION, "reply": DIRECTION,
@@ -165,6 +169,7 @@ def main():
             ctl = Ctl(daemon)
             sink = Application(daemon, "sink", "--name", "web", identities=["tcp/*:443"])
             wait_for(lambda: ctl.json("status")["delivered"] > 1000, "packets")
+            ctl.run("bind", "web", "tcp/192.0.2.10:443", want=REFUSED)
             check_shapes(ctl)
             check_bindings(ctl)
             check_refusals(ctl, daemon)

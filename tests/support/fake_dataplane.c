@@ -54,7 +54,7 @@ unsigned
 dataplane_reclaim(struct dataplane *dp)
 {
 	(void)dp;
-	while (!fake.busy && fake.reclaimed != fake.retired) {
+	while (!fake.holds && fake.reclaimed != fake.retired) {
 		const struct fake_retiree *r =
 			&fake.retirees[fake.reclaimed++ % array_length(fake.retirees)];
 

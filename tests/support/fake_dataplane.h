@@ -24,7 +24,7 @@ struct fake_dataplane {
 	struct dp_snapshot *snapshot;      /* published last */
 	unsigned publications;
 	unsigned retired, reclaimed;
-	bool busy; /* workers may still hold what was retired */
+	bool holds; /* nothing can be reclaimed: a worker passes no quiescent point */
 	struct fake_retiree retirees[65536];
 
 	struct neighbour_event events[1024];

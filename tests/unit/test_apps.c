@@ -30,6 +30,7 @@ setup(void)
 					       .ephemeral_first = 50000,
 					       .ephemeral_last = 50009 };
 	struct apps_options options = { .quota_applications = 4,
+					.quota_ports = 20,
 					.quota_ring_bytes = 16 * RING_BYTES_DEFAULT };
 
 	fake_dataplane_reset();
@@ -137,12 +138,12 @@ ask_settled(int fd, const struct message_request *q)
 	int fds[FDS_MAX];
 
 	cr_assert(eq(sz, (size_t)send(fd, q, sizeof(*q), MSG_NOSIGNAL), sizeof(*q)));
-	fake.busy = true;
+	fake.holds = true;
 	turn();
 	cr_assert(receive(fd, &r, fds) < 0, "answered while workers go by what was before");
-	fake.busy = false;
-	event_base_loop(base, EVLOOP_ONCE);
-	cr_assert(eq(int, receive(fd, &r, fds), 0));
+	fake.holds = false;
+	while (receive(fd, &r, fds) < 0)
+		event_base_loop(base, EVLOOP_ONCE);
 	return r;
 }
 
@@ -465,6 +466,41 @@ Test(apps, bindings_may_leave_the_port_open)
 	close(fd);
 }
 
+/* Goal: each refusal is kept with who, what and why, the newest over the oldest, and counted.
+ * Method: one refused bind; then many, by the registry itself. */
+Test(apps, refusals_are_kept)
+{
+	const int fd = hello("server");
+	const uint32_t port = open_port(fd, "web");
+	const struct refusal *last = &apps->refusals.last[0];
+	json_t *all;
+
+	cr_assert(eq(int, bind_port(fd, port, "udp/8.8.8.8:5000").status, 0), "root may");
+	cr_assert(eq(u64, apps->refusals.count, 0));
+	cr_assert(eq(int, bind_port(fd, port, "udp/8.8.8.8:5000").status, -EADDRINUSE));
+	cr_assert(eq(u64, apps->refusals.count, 1));
+	cr_assert(eq(str, (char *)last->name, "server"));
+	cr_assert(eq(str, (char *)last->what, "bind udp/8.8.8.8:5000"));
+	cr_assert(last->error == EADDRINUSE && last->pid == getpid() && last->uid == getuid());
+	cr_assert(strstr(last->why, "is bound by server") != NULL);
+	for (unsigned i = 0; i < REFUSALS_KEPT; i++)
+		refusals_note(&apps->refusals, &(struct credentials){ .uid = i }, "", "attach",
+			      -EDQUOT, "no");
+	all = refusals_json(&apps->refusals);
+	cr_assert(eq(i64, json_integer_value(json_object_get(all, "count")), REFUSALS_KEPT + 1));
+	json_t *list = json_object_get(all, "refusals");
+
+	cr_assert(eq(sz, json_array_size(list), REFUSALS_KEPT));
+	cr_assert(eq(i64, json_integer_value(json_object_get(json_array_get(list, 0), "uid")),
+		     REFUSALS_KEPT - 1));
+	cr_assert(eq(
+		i64,
+		json_integer_value(json_object_get(json_array_get(list, REFUSALS_KEPT - 1), "uid")),
+		0));
+	json_decref(all);
+	close(fd);
+}
+
 /* Goal: quotas bound what one user has, in applications and in ring memory.
  * Method: go one past each, then give back and try again. */
 Test(apps, quotas_hold)
@@ -476,6 +512,10 @@ Test(apps, quotas_hold)
 		fds[i] = hello("one");
 	extra = dial();
 	cr_assert(eq(int, ask(extra, &q).status, -EDQUOT));
+	apps->options.quota_ports = 0;
+	q = request(MESSAGE_PORT_OPEN, "port");
+	cr_assert(eq(int, ask(fds[0], &q).status, -EDQUOT));
+	apps->options.quota_ports = 20;
 	/* 4 x 2 rings of sending; the quota is 16 rings, so four ports of 2 rings fit. */
 	for (unsigned i = 0; i < 4; i++)
 		open_port(fds[0], "port");

@@ -24,17 +24,22 @@ static struct config_grant grants[] = {
 	  .port_first = 53,
 	  .port_last = 53 },
 	{ .uid = 1002, .gid = 3000, .proto = 0, .port_first = 443, .port_last = 443 },
+	{ .uid = 1003, .gid = UINT32_MAX, .proto = 0, .port_first = 18440, .port_last = 18445 },
 };
+
+static const struct config_ports privileged[] = { { PROTO_TCP, 18443, 18450 },
+						  { 0, 15432, 15432 } };
+
+static struct bindings_options options = { .daemon_uid = 900,
+					   .quota = 70,
+					   .privileged_count = 2,
+					   .privileged = privileged,
+					   .grants_count = sizeof(grants) / sizeof(grants[0]),
+					   .grants = grants };
 
 static void
 setup(void)
 {
-	static struct bindings_options options = { .daemon_uid = 900,
-						   .quota = 70,
-						   .grants_count =
-							   sizeof(grants) / sizeof(grants[0]),
-						   .grants = grants };
-
 	fake_dataplane_reset();
 	options.links = &fake.links;
 	cr_assert(eq(int, bindings_create(&options, &registry), 0));
@@ -103,15 +108,26 @@ Test(bindings, low_ports_need_root_or_a_grant)
 		{ 1001, 1, false, PROTO_TCP, 79, 80, false },
 		{ 1009, 1, false, PROTO_TCP, 80, 80, false },
 		{ 1009, 1, false, PROTO_TCP, 1023, 1023, false },
-		{ 1009, 1, false, PROTO_TCP, 1024, 65535, true },
+		{ 1009, 1, false, PROTO_TCP, 1024, 5000, true },
 		{ 1009, 1, false, PROTO_UDP, 53, 53, true },
 		{ 1009, 2000, false, PROTO_TCP, 500, 600, true },
 		{ 1009, 1, true, PROTO_TCP, 500, 600, true }, /* supplementary group */
 		{ 1009, 1, true, PROTO_TCP, 500, 601, false },
-		{ 1009, 1, true, PROTO_UDP, 500, 65535, true }, /* two grants adjoin */
+		{ 1009, 1, true, PROTO_UDP, 500, 5000, true }, /* two grants adjoin */
 		{ 1002, 1, false, PROTO_TCP, 443, 443, false },
 		{ 1009, 3000, false, PROTO_TCP, 443, 443, false },
 		{ 1002, 3000, false, PROTO_TCP, 443, 443, true },
+		/* what the configuration adds */
+		{ 1009, 1, false, PROTO_TCP, 18443, 18443, false },
+		{ 1009, 1, false, PROTO_UDP, 18443, 18443, true },
+		{ 1009, 1, false, PROTO_UDP, 15432, 15432, false },
+		{ 1009, 1, false, PROTO_TCP, 18451, 65535, true },
+		{ 1009, 1, false, PROTO_TCP, 1024, 15431, true },
+		{ 1009, 1, false, PROTO_TCP, 1024, 15432, false },
+		{ 1003, 1, false, PROTO_TCP, 18443, 18445, true },
+		{ 1003, 1, false, PROTO_TCP, 18440, 18446, false },
+		{ 1003, 1, false, PROTO_UDP, 18440, 18446, true },
+		{ 0, 0, false, PROTO_TCP, 18443, 18443, true },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -122,8 +138,8 @@ Test(bindings, low_ports_need_root_or_a_grant)
 		who.groups = groups;
 		who.groups_count = cases[i].in_many ? 2 : 0;
 		cr_assert(eq(int,
-			     permission_ports(grants, sizeof(grants) / sizeof(grants[0]), &who,
-					      cases[i].proto, cases[i].first, cases[i].last),
+			     permission_ports(&options, &who, cases[i].proto, cases[i].first,
+					      cases[i].last) == 0,
 			     cases[i].allowed),
 			  "row %u", i);
 	}

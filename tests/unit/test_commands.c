@@ -52,7 +52,9 @@ setup(void)
 	struct connections_options sockets = { .quota = 12,
 					       .ephemeral_first = 50000,
 					       .ephemeral_last = 50009 };
-	struct apps_options options = { .quota_applications = 4, .quota_ring_bytes = 64u << 20 };
+	struct apps_options options = { .quota_applications = 4,
+					.quota_ports = 20,
+					.quota_ring_bytes = 64u << 20 };
 
 	signal(SIGPIPE, SIG_IGN);
 	fake_dataplane_reset();

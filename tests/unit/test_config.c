@@ -254,6 +254,9 @@ static const struct wrong wrongs[] = {
 	{ "grants: [{user: root, ports: sctp/53}]\n" NICS, 1, 30, "tcp/80, udp/1-1023" },
 	{ "grants: [{user: root, ports: tcp/0}]\n" NICS, 1, 30, "from 1 to 65535" },
 	{ "grants: [{user: root, ports: 9-3}]\n" NICS, 1, 30, "the lower one first" },
+	{ "privileged: [tcp/0]\n" NICS, 1, 14, "from 1 to 65535" },
+	{ "privileged: [sctp/53]\n" NICS, 1, 14, "tcp/8443" },
+	{ "privileged: 53\n" NICS, 1, 13, "privileged" },
 	{ "grants: [{user: 4294967295, ports: 53}]\n" NICS, 1, 17, "there is no user" },
 };
 
@@ -391,6 +394,7 @@ static const char full[] =
 	"connections: {capacity: 16777216, quarantine-seconds: 0}\n"
 	"quota: {applications: 1, bindings: 65536, connections: 16777216, "
 	"ring-megabytes: 1048576}\n"
+	"privileged: [tcp/8443, 5432, udp/7000-7009]\n"
 	"grants:\n"
 	"  - {user: any, ports: tcp/80}\n"
 	"  - {group: root, ports: 53}\n"
@@ -462,6 +466,9 @@ Test(config, every_value_reaches_its_field)
 		      eq(u32, c.quota.connections, 16777216)));
 	cr_assert(all(eq(u32, c.quota.applications, 1), eq(u32, c.quota.bindings, 65536),
 		      eq(u64, c.quota.ring_bytes, (uint64_t)1048576 << 20)));
+	cr_assert(all(eq(u16, c.privileged_count, 3), eq(u8, c.privileged[0].proto, PROTO_TCP),
+		      eq(u8, c.privileged[1].proto, 0), eq(u16, c.privileged[1].last, 5432),
+		      eq(u16, c.privileged[2].first, 7000), eq(u16, c.privileged[2].last, 7009)));
 	cr_assert(eq(u16, c.grants_count, 3));
 	cr_assert(all(eq(u32, c.grants[0].uid, UINT32_MAX), eq(u32, c.grants[0].gid, UINT32_MAX),
 		      eq(u8, c.grants[0].proto, PROTO_TCP), eq(u16, c.grants[0].port_last, 80)));

@@ -202,6 +202,53 @@ Test(connect, both_ends_of_a_pair)
 	connect_table_destroy(t);
 }
 
+static unsigned told, tell_max;
+
+/* connect_closed_fn: has room for tell_max. */
+static bool
+tell(const struct connect_closed *closed, uint16_t owner, void *context)
+{
+	(void)context;
+	cr_assert(owner < 2 && connect_is(closed->id));
+	if (told == tell_max)
+		return false;
+	told++;
+	return true;
+}
+
+/* Goal: each socket that closes is told once, and a dead port's wait while nobody can be told.
+ * Method: room for ten; then, for each step, for ten more. */
+Test(connect, closed_sockets_are_told)
+{
+	const struct connect_options options = {
+		.capacity = FLOW_CAPACITY_MIN, .workers = 2, .secret = test_secret, .closed = tell
+	};
+	struct connect_request r = request(1, 443);
+	struct connect_counts counts;
+	struct connect_table *t;
+	struct connect_opened o;
+	unsigned steps = 0;
+
+	told = 0;
+	tell_max = 10;
+	cr_assert(zero(int, connect_table_create(&options, &t)));
+	for (unsigned n = 0; n < 101; n++)
+		cr_assert(zero(int, connect_open(t, &r, &o)));
+	connect_close(t, o.id, 0);
+	cr_expect(eq(u32, told, 1));
+	connect_close_port(t, r.port);
+	for (; connect_step(t, 0); steps++) {
+		connect_count(t, &counts);
+		cr_assert(gt(u32, counts.open, 0));
+		tell_max += 10;
+	}
+	connect_count(t, &counts);
+	cr_expect(zero(u32, counts.open));
+	/* The one that finds no room closes all the same. */
+	cr_expect(eq(u32, told + steps, 101));
+	connect_table_destroy(t);
+}
+
 /* Goal: a port that dies with more sockets than one step closes loses all of them, and only those;
  * the next life of its id starts with none. */
 Test(connect, death_frees_all_of_a_port)

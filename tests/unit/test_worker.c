@@ -162,13 +162,13 @@ Test(worker, answers_labels_but_not_sessions)
 	rule(f, "udp/198.51.100.2:53", 0);
 	publish(f, true, 1);
 	for (unsigned i = 0; i < 2; i++) {
-		const struct record *r;
+		const struct delivered *r;
 
 		wire_put(f, 0, &outer[i]);
 		poll_all(f);
 		r = port_take(f, 0);
 		cr_assert(ne(ptr, (void *)r, NULL), "%u", i);
-		cr_expect(eq(u32, r->packet_bytes, ip_bytes));
+		cr_expect(eq(u32, r->head.packet_bytes, ip_bytes));
 		answer_of(&outer[i], ip, &bytes);
 		app_send(f, 0, ip, bytes);
 		poll_all(f);

@@ -103,7 +103,7 @@ enum berth_bind_flag {
  *                               udp/198.51.100.0/24:49152-65535
  * where an asterisk stands for any address or any port. `flags`: enum berth_bind_flag, or 0. What
  * is bound already stands in the way of an equal or overlapping identity, unless both have one of
- * the flags in common and belong to one user; docs/binding.md has the rules. May block. On 0
+ * the flags in common and belong to one user; docs/guide/binding.md has the rules. May block. On 0
  * *binding (NULL: not wanted) is what berth_unbind() takes and what received packets carry.
  * -EINVAL: no such identity or flag; -EADDRINUSE: berth_last_error() names who has it;
  * -EADDRNOTAVAIL: not an address of this machine; -EACCES: ports below 1024 need a permission;

@@ -91,7 +91,7 @@ meant_leave(const struct trial *t, const bool *opened, unsigned index)
 			continue;
 		if (s->remote == 0 && other->remote == 0)
 			return MEANT_NONE;
-		if ((s->remote != 0 && other->remote != 0) || s->user == other->user)
+		if (other->remote != 0 || s->user == other->user)
 			found = MEANT_PAIR_ONLY;
 	}
 	return found;

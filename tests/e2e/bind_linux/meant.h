@@ -13,7 +13,7 @@
 	  "Linux asks sockets in the way only until one consents by SO_REUSEPORT, and "            \
 	  "remembers for TCP that one did; berth asks all of them")                                \
 	X(PAIR_ONLY, "a connected socket holds its port in Linux; in berth it claims only the "    \
-		     "pair of both ends, and stands beside bindings of its user")                  \
+		     "pair of both ends, and opens beside bindings of its own user")               \
 	X(PAIR_HELD, "Linux lets a second socket connect the same pair under SO_REUSEADDR or "     \
 		     "SO_REUSEPORT; berth has one holder of a pair")                               \
 	X(ONE_IDENTITY, "Linux ranks AF_INET above AF_INET6 with a mapped address; to berth both " \

@@ -55,15 +55,13 @@ ours_destroy(struct ours *o)
 
 /* Nobody else may have the pair, nor without consent the port. */
 static int
-open_connected(struct ours *o, unsigned index, const struct binding *want)
+open_connected(struct ours *o, unsigned index, const struct binding *want,
+	       const struct credentials *who, char *why)
 {
-	for (uint32_t i = 0; i < bindings_count(o->bindings); i++) {
-		const struct binding *have = bindings_at(o->bindings, i);
+	const int rc = bindings_admit(o->bindings, want, who, why);
 
-		if (binding_collides(&have->identity, &want->identity) &&
-		    !binding_joins(have, want))
-			return -EADDRINUSE;
-	}
+	if (rc != 0)
+		return rc;
 	for (unsigned i = 0; i < SPECS_MAX; i++) {
 		if (o->is_connected[i] && bind_same(&o->connected[i].identity, &want->identity))
 			return -EADDRINUSE;
@@ -89,15 +87,8 @@ ours_open(struct ours *o, unsigned index, const struct spec *s)
 		.uid = uid,
 	};
 
-	if (s->remote != 0)
-		return open_connected(o, index, &want);
-	for (unsigned i = 0; i < SPECS_MAX; i++) {
-		if (o->is_connected[i] &&
-		    binding_collides(&o->connected[i].identity, &want.identity) &&
-		    !binding_joins(&o->connected[i], &want))
-			return -EADDRINUSE;
-	}
-	return bindings_add(o->bindings, &want, &who, &out, why);
+	return s->remote != 0 ? open_connected(o, index, &want, &who, why)
+			      : bindings_add(o->bindings, &want, &who, &out, why);
 }
 
 void
