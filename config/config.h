@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config.h: the configuration file as a validated plain struct. Served by load.c and print.c. */
+/* config.h: the configuration file as a validated plain struct. Served by load.c, changes.c and
+ * print.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -175,6 +176,7 @@ struct config {
 		bool tcp; /* else UDP */
 		uint32_t domain;
 		uint32_t template_s; /* 1..86400 */
+		uint32_t active_s;   /* 0: flows are told at their end only */
 	} ipfix;
 
 	struct {
@@ -206,6 +208,14 @@ struct config {
  * untouched), or another negative errno with its line when the file cannot be read. Not thread
  * safe. */
 int config_load(const char *path, struct config *out, FILE *errors);
+
+/* Calls `each` for every key whose value differs. `live`: a running daemon takes it over. `nics`
+ * with all below it and `grants` are one key each. */
+typedef void (*config_change_fn)(void *context, const char *path, bool live);
+void config_compare(const struct config *running, const struct config *fresh, config_change_fn each,
+		    void *context);
+/* Copies the values of those keys that a running daemon takes over. */
+void config_take_over(struct config *running, const struct config *fresh);
 
 /* Writes the JSON Schema (draft 2020-12) of the file to `out`, from the same table that
  * config_load() checks by. 0, or -EIO when `out` does not take it. */

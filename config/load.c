@@ -568,6 +568,21 @@ file_read(const char *path, char *text, size_t *bytes)
 	return rc;
 }
 
+/* The cores that this process may use, as they were at the first call: later, threads have masks of
+ * their own. */
+static int
+cores_read(cpu_set_t *out)
+{
+	static cpu_set_t cores;
+	static bool known;
+
+	if (!known && sched_getaffinity(0, sizeof(cores), &cores) < 0)
+		return -errno;
+	known = true;
+	*out = cores;
+	return 0;
+}
+
 int
 config_load(const char *path, struct config *out, FILE *errors)
 {
@@ -582,8 +597,7 @@ config_load(const char *path, struct config *out, FILE *errors)
 	if (rc < 0) {
 		fprintf(errors, "%s:1:1: cannot be read: %s; a readable file would be right\n",
 			path, strerror(-rc));
-	} else if (sched_getaffinity(0, sizeof(host.cores), &host.cores) < 0) {
-		rc = -errno;
+	} else if ((rc = cores_read(&host.cores)) != 0) {
 		fprintf(errors, "%s:1:1: the cores of this machine are unknown: %s\n", path,
 			strerror(-rc));
 	} else {

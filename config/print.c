@@ -268,7 +268,8 @@ manual_map(FILE *out, const char *path, const char *help)
 		manual_value(out, key);
 		fputs(" | ", out);
 		manual_standard(out, key);
-		fprintf(out, " | %s |\n", key->help);
+		fprintf(out, " | %s%s |\n", key->help,
+			(key->flags & TABLE_LIVE) != 0 ? " Reloadable." : "");
 	}
 	while ((key = table_next(path, key)) != NULL) {
 		char below[64];
@@ -300,6 +301,10 @@ config_manual_print(FILE *out)
 	      "numbers have no suffixes. Anchors, aliases, merge\nkeys and tags are refused, and "
 	      "so "
 	      "is a key given twice.\n\n"
+	      "`berthctl reload`, or the signal SIGHUP, has the daemon read the file again: "
+	      "*reloadable* keys take effect,\nthe answer names changed ones that only a start "
+	      "reads, "
+	      "and a mistake anywhere changes nothing.\n\n"
 	      "This page is written by `ninja configuration-manual` from the table that the daemon "
 	      "checks by\n(`config/table.c`).\n",
 	      out);

@@ -66,11 +66,11 @@ const struct table_key table_keys[] = {
 	{ "flows.tracking", TABLE_MAP,
 	  .help = "How flows are followed. docs/tracking.md tells what each mode does." },
 	{ "flows.tracking.mode", TABLE_CHOICE, .standard = "loose", .words = "loose|strict|off",
-	  IN_CONFIG(tracking_mode),
+	  IN_CONFIG(tracking_mode), .flags = TABLE_LIVE,
 	  .help = "strict drops packets that belong to no flow, by name; loose delivers and "
 		  "counts them, and picks flows up in their middle; off keeps no protocol state." },
 	{ "flows.tracking.timers", TABLE_CHOICE, .standard = "rfc", .words = "rfc|linux",
-	  IN_CONFIG(timers),
+	  IN_CONFIG(timers), .flags = TABLE_LIVE,
 	  .help = "Where idle times come from that flows.timeouts does not give: rfc is what the "
 		  "RFCs ask of a middlebox, linux is what the kernel's nf_conntrack uses." },
 	{ "flows.timeouts", TABLE_MAP,
@@ -79,7 +79,7 @@ const struct table_key table_keys[] = {
 		  "which the text names: rfc first, then linux." },
 #define X(NAME, key, wide, rfc, linux, text)                                             \
 	{ "flows.timeouts." key, TABLE_NUMBER, 1, SECONDS_MAX, .standard = "auto",       \
-	  .words = "auto", IN_CONFIG(timeouts[TIMER_##NAME]),                            \
+	  .words = "auto", IN_CONFIG(timeouts[TIMER_##NAME]), .flags = TABLE_LIVE,       \
 	  .help = text " " #rfc ", " #linux "." },
 	TIMER_LIST(X)
 #undef X
@@ -278,7 +278,7 @@ const struct table_key table_keys[] = {
 	  .shape = "the name of a group", IN_CONFIG(sockets.socket_group),
 	  .help = "Group that may use both sockets; empty for the group that berthd runs with." },
 
-	{ "ipfix", TABLE_MAP, .help = "Where records of flows that ended are sent, as IPFIX." },
+	{ "ipfix", TABLE_MAP, .help = "Where records of flows are sent, as IPFIX." },
 	{ "ipfix.collector", TABLE_TEXT, 0, 63, .standard = "",
 	  .pattern = "^((tcp|udp)/([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})?$",
 	  .shape = "udp or tcp, an address and a port, for example udp/192.0.2.50:4739",
@@ -289,6 +289,11 @@ const struct table_key table_keys[] = {
 	{ "ipfix.template-seconds", TABLE_NUMBER, 1, 86400, .standard = "60",
 	  IN_CONFIG(ipfix.template_s),
 	  .help = "How often templates are sent again over UDP, in seconds (RFC 7011 8.4)." },
+	{ "ipfix.active-seconds", TABLE_NUMBER, 1, 86400, .standard = "1800", .words = "never",
+	  IN_CONFIG(ipfix.active_s),
+	  .help = "How often a flow that lasts is told, in seconds: each record has what came "
+		  "since the one before, and flowEndReason 2. never tells flows at their end only; "
+		  "so are told those beyond 262144 that last." },
 
 	{ "ephemeral", TABLE_TEXT, 3, 11, .standard = "49152-65535",
 	  .pattern = "^[0-9]{1,5}-[0-9]{1,5}$",

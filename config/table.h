@@ -32,6 +32,7 @@ enum table_place {
 #define TABLE_REQUIRED  1u /* the map is wrong without it */
 #define TABLE_ONE_OF    2u /* exactly one of the map's keys with this flag is given */
 #define TABLE_OR_NUMBER 4u /* a text that may also look like a number */
+#define TABLE_LIVE      8u /* a running daemon takes a change over; of TABLE_CONFIG only */
 
 struct table_key {
 	const char *path; /* "flows.timeouts.icmp", "nics[].vlans[].id" */

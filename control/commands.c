@@ -369,6 +369,7 @@ static const struct {
 	{ "refusals", command_refusals, false }, { "events", command_events, false },
 	{ "bind", command_bind, true },          { "unbind", command_unbind, true },
 	{ "drain", command_drain, true },        { "generate", command_generate, true },
+	{ "reload", command_reload, true },
 };
 
 static json_t *

@@ -14,6 +14,7 @@
 #include "control/flows.h"
 #include "control/ipfix.h"
 #include "control/neighbours.h"
+#include "control/reload.h"
 #include "control/stream.h"
 
 #define COMMAND_BYTES_MAX (64u << 10)
@@ -25,6 +26,7 @@ struct command_context {
 	struct neighbours *neighbours;
 	struct flow_events *events;
 	const struct ipfix *ipfix; /* NULL: none is configured */
+	struct reload *reload;
 	const char *version;
 	const char *memory; /* "hugepages" or "ordinary" */
 	uint64_t started_ms;

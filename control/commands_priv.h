@@ -16,3 +16,5 @@ struct app_port *command_port(const struct apps *apps, const json_t *value, cons
 
 /* commands_drain.c */
 json_t *command_drain(struct request *q);
+/* commands_reload.c */
+json_t *command_reload(struct request *q);

@@ -26,6 +26,7 @@
 #include "control/neighbours.h"
 #include "control/notifier.h"
 #include "control/options.h"
+#include "control/reload.h"
 #include "dataplane/dataplane.h"
 
 static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
@@ -33,7 +34,8 @@ static_assert(sizeof(((struct eal_arguments *)0)->device[0]) ==
 	      "names of devices fit");
 
 struct daemon {
-	const struct config *config;
+	struct config *config;
+	struct reload reload;
 	cpu_set_t cores;  /* those of all threads but the workers */
 	sigset_t signals; /* blocked when the process began */
 	struct event_base *base;
@@ -50,7 +52,7 @@ struct daemon {
 	struct ipfix *ipfix; /* NULL: none is configured */
 	struct command_context commands;
 	struct console *console;
-	struct event *tick, *poll, *terminate, *interrupt;
+	struct event *tick, *poll, *terminate, *interrupt, *hangup;
 };
 
 static int
@@ -356,6 +358,7 @@ ipfix_start(struct daemon *d)
 			       .tcp = d->config->ipfix.tcp },
 		.domain = d->config->ipfix.domain,
 		.template_s = d->config->ipfix.template_s,
+		.active_s = d->config->ipfix.active_s,
 	};
 	int rc = 0;
 
@@ -375,6 +378,7 @@ console_start(struct daemon *d)
 {
 	int rc;
 
+	d->reload.dp = d->dp;
 	d->commands = (struct command_context){
 		.dp = d->dp,
 		.apps = d->apps,
@@ -382,6 +386,7 @@ console_start(struct daemon *d)
 		.neighbours = d->neighbours,
 		.events = d->flow_events,
 		.ipfix = d->ipfix,
+		.reload = &d->reload,
 		.version = BERTH_VERSION,
 		.memory = rte_eal_has_hugepages() ? "hugepages" : "ordinary",
 		.started_ms = clock_monotonic_ms(),
@@ -460,9 +465,19 @@ stop_event(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
+reload_event(evutil_socket_t fd, short what, void *argument)
+{
+	struct daemon *d = argument;
+
+	(void)fd;
+	(void)what;
+	reload_say(&d->reload);
+}
+
+static void
 events_stop(struct daemon *d)
 {
-	struct event *const events[] = { d->tick, d->poll, d->terminate, d->interrupt };
+	struct event *const events[] = { d->tick, d->poll, d->terminate, d->interrupt, d->hangup };
 
 	for (unsigned i = 0; i < array_length(events); i++)
 		if (events[i] != NULL)
@@ -479,7 +494,9 @@ events_start(struct daemon *d)
 	d->poll = event_new(d->base, -1, EV_PERSIST, poll_event, d);
 	d->terminate = evsignal_new(d->base, SIGTERM, stop_event, d);
 	d->interrupt = evsignal_new(d->base, SIGINT, stop_event, d);
+	d->hangup = evsignal_new(d->base, SIGHUP, reload_event, d);
 	if (d->tick == NULL || d->poll == NULL || d->terminate == NULL || d->interrupt == NULL ||
+	    d->hangup == NULL || event_add(d->hangup, NULL) != 0 ||
 	    event_add(d->tick, &tick) != 0 || event_add(d->poll, &poll) != 0 ||
 	    event_add(d->terminate, NULL) != 0 || event_add(d->interrupt, NULL) != 0) {
 		events_stop(d);
@@ -513,13 +530,14 @@ static const struct {
 };
 
 int
-daemon_run(const struct config *config)
+daemon_run(struct config *config, const char *path)
 {
 	static struct daemon d;
 	unsigned started = 0;
 	int rc = 0;
 
 	d.config = config;
+	d.reload = (struct reload){ .path = path, .config = config };
 	while (rc == 0 && started < array_length(stages)) {
 		rc = stages[started].start(&d);
 		if (rc == 0)

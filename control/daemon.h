@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 
-/* Starts everything, serves until SIGTERM or SIGINT, and stops everything. 0, or the negative errno
- * of what did not start, after a line to stderr. Once per process. */
-int daemon_run(const struct config *config);
+/* Starts everything by `config`, which was loaded from the file at `path`, serves until SIGTERM or
+ * SIGINT, and stops everything. 0, or the negative errno of what did not start, after a line to
+ * stderr. Keeps *config up to date with reloads. Once per process. */
+int daemon_run(struct config *config, const char *path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ipfix.c: sends flows that ended to a collector, as IPFIX messages. */
+/* ipfix.c: sends flows that ended, and parts of flows that last, to a collector as IPFIX messages.
+ */
 #include "control/ipfix.h"
 
 #include <errno.h>
@@ -7,15 +8,22 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "control/interim.h"
+#include "control/records.h"
 #include "dataplane/export/ipfix_writer.h"
 
 /* A record waits no longer than this for its message to fill. */
 #define TICK_MS 200
+/* All flows that live are looked at this often between two records of one, but at most once in
+ * PASS_MS. */
+#define LOOKS   4
+#define PASS_MS 10000u
 
 struct ipfix {
 	struct flow_listener listener;
 	struct ipfix_options options;
 	struct flow_events *events;
+	struct dataplane *dp;
 	const struct link_set *links;
 	struct collector *collector;
 	struct event *tick;
@@ -24,6 +32,11 @@ struct ipfix {
 	struct ipfix_writer *writer;
 	uint64_t templates_ms; /* when they were sent last */
 	bool templates_due;    /* a message was refused: it, or one before, may have had them */
+	/* The walk over flows that live. */
+	struct interim *interim; /* NULL: flows are told at their end only */
+	struct record_clock clock;
+	uint16_t walk_worker;
+	uint32_t walk_cursor, walk_calls, pass_calls;
 	struct ipfix_counts counts;
 };
 
@@ -72,6 +85,84 @@ session_begin(struct ipfix *x, uint32_t number, uint64_t now_ms)
 	templates_send(x, now_ms);
 }
 
+/* Tells one record: all of a flow, or a part of it. */
+static void
+tell_part(struct ipfix *x, const struct record_clock *clock, const struct flow_record *r,
+	  const struct interim_part *part, enum ipfix_end end)
+{
+	const struct link *link = r->link < x->links->count ? &x->links->links[r->link] : NULL;
+	const struct ipfix_record record = {
+		.flow = r,
+		.start_ms = record_wall_ms(clock, part->start_ms),
+		.end_ms = record_wall_ms(clock, r->last_ms),
+		.packets = { part->packets[0], part->packets[1] },
+		.bytes = { part->bytes[0], part->bytes[1] },
+		.interface = link == NULL ? 0 : link->nic + 1u,
+		.vlan = link == NULL ? 0 : link->vlan,
+		.end = end,
+	};
+
+	if (x->session == 0 || !ipfix_writer_put(x->writer, &record))
+		x->counts.lost++;
+}
+
+static void
+tell(struct flow_listener *l, const struct flow_event *event, const struct record_clock *clock)
+{
+	struct ipfix *x = ipfix_of(l);
+	const struct flow_record *r = &event->flow;
+	struct interim_part part = { .packets = { r->packets[0], r->packets[1] },
+				     .bytes = { r->bytes[0], r->bytes[1] },
+				     .start_ms = r->first_ms };
+
+	if (event->kind != FLOW_EVENT_DESTROY)
+		return;
+	if (x->interim != NULL)
+		interim_last(x->interim, event->worker, r, &part);
+	tell_part(x, clock, r, &part, ipfix_end_of(r->end));
+}
+
+/* flow_each_fn: a flow that lives. */
+static void
+look(const struct flow_entry *e, const struct flow_detail *d, void *context)
+{
+	struct ipfix *x = context;
+	struct flow_record r;
+	struct interim_part part;
+
+	flow_record_read(e, d, &r);
+	if (interim_due(x->interim, x->walk_worker, &r, x->clock.now_ms, &part))
+		tell_part(x, &x->clock, &r, &part, IPFIX_END_ACTIVE);
+}
+
+/* Looks at some of the flows that live. */
+static void
+walk(struct ipfix *x)
+{
+	const uint32_t share_ms = x->options.active_s * 1000 / LOOKS;
+	const uint32_t pass_ms = share_ms < PASS_MS ? share_ms : PASS_MS;
+	const uint16_t workers = dataplane_workers(x->dp);
+	/* Calls of dataplane_flows() per tick: as many as the pass before took, spread over its
+	 * time. */
+	const uint32_t calls = x->pass_calls * TICK_MS / pass_ms + 1;
+
+	record_clock_read(&x->clock, x->dp);
+	for (uint32_t i = 0; i < calls; i++) {
+		x->walk_calls++;
+		if (dataplane_flows(x->dp, x->walk_worker, &x->walk_cursor, look, x))
+			continue;
+		x->walk_cursor = 0;
+		x->walk_worker++;
+		if (x->walk_worker < workers)
+			continue;
+		x->walk_worker = 0;
+		x->pass_calls = x->walk_calls;
+		x->walk_calls = 0;
+		interim_pass(x->interim);
+		return;
+	}
+}
+
 static void
 tick_event(evutil_socket_t fd, short what, void *argument)
 {
@@ -92,28 +183,8 @@ tick_event(evutil_socket_t fd, short what, void *argument)
 	else if (session != 0 && !x->options.collector.tcp &&
 		 (x->templates_due || now_ms - x->templates_ms >= x->options.template_s * 1000ull))
 		templates_send(x, now_ms);
-}
-
-static void
-tell(struct flow_listener *l, const struct flow_event *event, const struct record_clock *clock)
-{
-	struct ipfix *x = ipfix_of(l);
-	const struct flow_record *r = &event->flow;
-	const struct link *link = r->link < x->links->count ? &x->links->links[r->link] : NULL;
-	const struct ipfix_record record = {
-		.flow = r,
-		.start_ms = record_wall_ms(clock, r->first_ms),
-		.end_ms = record_wall_ms(clock, r->last_ms),
-		.packets = { r->packets[0], r->packets[1] },
-		.bytes = { r->bytes[0], r->bytes[1] },
-		.interface = link == NULL ? 0 : link->nic + 1u,
-		.vlan = link == NULL ? 0 : link->vlan,
-		.end = ipfix_end_of(r->end),
-	};
-
-	if (event->kind == FLOW_EVENT_DESTROY &&
-	    (x->session == 0 || !ipfix_writer_put(x->writer, &record)))
-		x->counts.lost++;
+	if (x->session != 0 && x->interim != NULL)
+		walk(x);
 }
 
 static void
@@ -133,8 +204,14 @@ ipfix_create(struct event_base *base, struct dataplane *dp, struct flow_events *
 		free(x);
 		return -ENOMEM;
 	}
+	if (options->active_s != 0 && interim_create(options->active_s * 1000, &x->interim) != 0) {
+		collector_destroy(x->collector);
+		free(x);
+		return -ENOMEM;
+	}
 	x->options = *options;
 	x->events = events;
+	x->dp = dp;
 	x->links = dataplane_links(dp);
 	x->listener.tell = tell;
 	x->listener.lost = lost;
@@ -142,6 +219,7 @@ ipfix_create(struct event_base *base, struct dataplane *dp, struct flow_events *
 	if (x->tick == NULL || event_add(x->tick, &tick) != 0) {
 		if (x->tick != NULL)
 			event_free(x->tick);
+		interim_destroy(x->interim);
 		collector_destroy(x->collector);
 		free(x);
 		return -ENOMEM;
@@ -161,6 +239,7 @@ ipfix_destroy(struct ipfix *x)
 	if (x->session != 0)
 		(void)ipfix_writer_flush(x->writer);
 	session_end(x);
+	interim_destroy(x->interim);
 	collector_destroy(x->collector);
 	event_free(x->tick);
 	free(x);

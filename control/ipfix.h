@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ipfix.h: flows that ended, as IPFIX biflow records to a collector (RFC 7011, RFC 5103). Served by
- * ipfix.c. The control thread alone; it never waits. */
+/* ipfix.h: flows that ended, and what came of those that last, as IPFIX biflow records to a
+ * collector (RFC 7011, RFC 5103). Served by ipfix.c. The control thread alone; it never waits. */
 #pragma once
 
 #include "control/collector.h"
@@ -10,6 +10,7 @@ struct ipfix_options {
 	struct collector_options collector;
 	uint32_t domain;     /* observation domain (RFC 7011 3.1) */
 	uint32_t template_s; /* over UDP, templates are sent this often (RFC 7011 8.4) */
+	uint32_t active_s;   /* flows that last are told this often; 0: at their end only */
 };
 
 struct ipfix_counts {

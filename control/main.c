@@ -32,7 +32,7 @@ run(const char *path)
 {
 	if (config_load(path, &config, stderr) != 0)
 		return EXIT_FAILED;
-	return daemon_run(&config) == 0 ? EXIT_DONE : EXIT_FAILED;
+	return daemon_run(&config, path) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int

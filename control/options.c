@@ -134,8 +134,17 @@ tracking_from_config(enum config_tracking_mode mode)
 }
 
 void
+options_rules(const struct config *config, struct track_rules *out)
+{
+	out->mode = tracking_from_config(config->tracking_mode);
+	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
+}
+
+void
 options_from_config(const struct config *config, struct dataplane_options *out)
 {
+	struct track_rules rules;
+
 	*out = (struct dataplane_options){
 		.workers = config->workers_count,
 		.idle_sleep = config->idle.mode == CONFIG_IDLE_SLEEP,
@@ -148,7 +157,6 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 		.reject_per_second = config->reject_per_second,
 		.responder = config->responder,
 		.flows_capacity = config->flows_capacity,
-		.tracking = tracking_from_config(config->tracking_mode),
 		.connections_capacity = config->connections.capacity,
 		.connections_quarantine_ms = config->connections.quarantine_s * 1000,
 		.fragments = {
@@ -158,7 +166,9 @@ options_from_config(const struct config *config, struct dataplane_options *out)
 			.per_source = config->fragments.per_source,
 		},
 	};
-	track_timeouts_fill(&out->timeouts, config->timers, config->timeouts);
+	options_rules(config, &rules);
+	out->tracking = rules.mode;
+	out->timeouts = rules.timeouts;
 	for (uint16_t i = 0; i < config->nics_count; i++)
 		nic_from_config(&config->nics[i], &out->nics[i]);
 	out->ends_count = config->ends_count;

@@ -8,3 +8,5 @@
 /* Fills all but the DPDK names of devices (nics[].device, kernel_device,
  * ends[].device), which EAL chooses. */
 void options_from_config(const struct config *config, struct dataplane_options *out);
+/* Fills how flows are followed, which may change at run time. */
+void options_rules(const struct config *config, struct track_rules *out);

@@ -140,6 +140,11 @@ bool dataplane_connections_step(struct dataplane *dp, uint32_t now_ms);
 uint16_t
 dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote);
 
+/* Makes workers follow flows by these rules from their next polls on; timers of flows that live are
+ * looked at anew within about a second. Copies. 0, -ENOMEM, or -EOPNOTSUPP: tracking was off at the
+ * start, and there is no memory to track. */
+int dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules);
+
 /* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */
 
 /* Takes up to `max` events of all workers. */
@@ -241,7 +246,7 @@ bool dataplane_flows(struct dataplane *dp, uint16_t worker, uint32_t *cursor, fl
 
 uint16_t dataplane_workers(const struct dataplane *dp);
 const struct link_set *dataplane_links(const struct dataplane *dp);
-/* Idle times of flows; constant. */
+/* Idle times of flows, until other rules are published. */
 const struct track_timeouts *dataplane_timeouts(const struct dataplane *dp);
 /* Milliseconds since the workers' clock began, as flow entries hold them. Any thread. */
 uint32_t dataplane_now_ms(const struct dataplane *dp);

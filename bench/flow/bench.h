@@ -56,6 +56,14 @@ typedef double (*measure_fn)(struct entrant *e, unsigned round, void *context);
 void rounds_run(const struct bench *b, struct entrant *entrants, unsigned n, measure_fn measure,
 		void *context);
 
+/* What is done with keys that are handed over; returns how many were found. */
+typedef uint32_t (*hand_fn)(const struct entrant *e, const struct keys *hand, void *context);
+/* Hands all keys of the stream over, HAND_KEYS at a time, in the forms that the contender reads and
+ * `more`. Returns the cycles that `work` takes, without those of the copying, and adds to *hits.
+ * `hand` is for its own use. */
+uint64_t hands_run(const struct entrant *e, const struct keys *stream, unsigned more,
+		   struct keys *hand, hand_fn work, void *context, uint64_t *hits);
+
 /* Pins the calling thread. 0 or negative errno. */
 int thread_pin(unsigned core);
 double cycles_per_ns(void);

@@ -28,6 +28,8 @@ struct contender {
 	bool is_limit;   /* not a table: create, destroy, lookup, update and find alone */
 	bool is_variant; /* another way of asking a table that is a contender already */
 	bool readers;    /* lookup() may run beside insert() and remove() */
+	unsigned forms;  /* enum key_form: what lookup(), update() and remove() read; insert() and
+			  * find() may read all */
 
 	/* An empty table for `flows` flows of numbers 0..2*flows-1, of which number and number +
 	 * flows are never in it at once: they share a state. */

@@ -72,7 +72,6 @@ find_burst(const struct berth *b, const struct keys *k, uint32_t at, uint32_t in
 {
 	uint64_t hashes[BURST];
 
-	stream_fetch(k->keys, sizeof(*k->keys), at);
 	flow_hash_burst(&secret, &k->keys[at], hashes, BURST);
 	flow_lookup_burst(b->t, &k->keys[at], hashes, indices, BURST);
 }
@@ -117,7 +116,6 @@ berth_insert(void *table, const struct keys *k)
 	uint32_t taken = 0;
 
 	for (uint32_t at = 0; at < k->n; at += BURST) {
-		stream_fetch(k->keys, sizeof(*k->keys), at);
 		taken += insert_burst(table, &k->keys[at],
 				      (uint16_t)(k->n - at < BURST ? k->n - at : BURST));
 	}
@@ -261,16 +259,17 @@ carry_burst(struct carried *c, uint32_t at)
 	const unsigned fresh = at / BURST % STAGES, middle = (fresh + 2) % STAGES,
 		       old = (fresh + 1) % STAGES;
 
-	c->batches[fresh] = (struct flow_batch){ .n = 0 };
+	c->batches[fresh].n = 0;
 	if (at < c->k->n) {
-		stream_fetch(c->k->keys, sizeof(*c->k->keys), at);
 		flow_hash_burst(&secret, &c->k->keys[at], c->hashes[fresh], BURST);
-		c->batches[fresh] = (struct flow_batch){ .keys = &c->k->keys[at],
-							 .hashes = c->hashes[fresh],
-							 .indices = c->indices[fresh],
-							 .n = BURST };
+		c->batches[fresh].keys = &c->k->keys[at];
+		c->batches[fresh].hashes = c->hashes[fresh];
+		c->batches[fresh].indices = c->indices[fresh];
+		c->batches[fresh].n = BURST;
 	}
-	flow_lookup_carry(c->b->t, &c->batches[fresh], &c->batches[middle], &c->batches[old]);
+	flow_lookup_begin(c->b->t, &c->batches[fresh]);
+	flow_lookup_match(c->b->t, &c->batches[middle]);
+	flow_lookup_finish(c->b->t, &c->batches[old]);
 	return c->indices[old];
 }
 
@@ -364,6 +363,7 @@ berth_skip(void *table, uint32_t now_ms)
 const struct contender contender_berth = {
 	.name = "berth",
 	.readers = true,
+	.forms = KEY_WHOLE,
 	.create = berth_create,
 	.destroy = berth_destroy,
 	.bytes = berth_bytes,
@@ -380,6 +380,7 @@ const struct contender contender_berth = {
 const struct contender contender_carried = {
 	.name = "berth, carried over",
 	.is_variant = true,
+	.forms = KEY_WHOLE,
 	.create = berth_create,
 	.destroy = berth_destroy,
 	.bytes = berth_bytes,

@@ -105,12 +105,6 @@ template <unsigned BYTES> struct table_of : table {
 			 k->hashes[i] };
 	}
 
-	static void fetch_burst(const keys *k, uint32_t at)
-	{
-		stream_fetch(k->compact, BYTES, at);
-		stream_fetch(k->hashes, sizeof(*k->hashes), at);
-	}
-
 	uint32_t insert(const keys *k) override
 	{
 		uint32_t taken = 0;
@@ -137,11 +131,8 @@ template <unsigned BYTES> struct table_of : table {
 	{
 		uint32_t hits = 0;
 
-		for (uint32_t at = 0; at < k->n; at += BURST) {
-			fetch_burst(k, at);
-			for (uint32_t i = 0; i < BURST; i++)
-				hits += map.find(wanted_at(k, at + i)) != map.end();
-		}
+		for (uint32_t i = 0; i < k->n; i++)
+			hits += map.find(wanted_at(k, i)) != map.end();
 		return hits;
 	}
 
@@ -153,7 +144,6 @@ template <unsigned BYTES> struct table_of : table {
 			state *found[BURST];
 			uint32_t n = 0;
 
-			fetch_burst(k, at);
 			for (uint32_t i = 0; i < BURST; i++) {
 				const auto it = map.find(wanted_at(k, at + i));
 
@@ -218,6 +208,7 @@ extern "C" const contender contender_boost = {
 	false,
 	false,
 	false,
+	KEY_COMPACT | KEY_HASH,
 	[](uint32_t flows, uint8_t family) -> void * {
 		return family == 4 ? make<COMPACT_BYTES_IPV4>(flows)
 				   : make<COMPACT_BYTES_IPV6>(flows);

@@ -127,13 +127,6 @@ ck_remove(void *table, const struct keys *k)
 	return removed;
 }
 
-static inline void
-fetch_burst(const struct keys *k, uint32_t at)
-{
-	stream_fetch(k->compact, k->compact_bytes, at);
-	stream_fetch(k->hashes, sizeof(*k->hashes), at);
-}
-
 static inline struct ck_flow *
 find(struct ck *c, const struct keys *k, uint32_t i)
 {
@@ -148,11 +141,8 @@ ck_lookup(void *table, const struct keys *k)
 {
 	uint32_t hits = 0;
 
-	for (uint32_t at = 0; at < k->n; at += BURST) {
-		fetch_burst(k, at);
-		for (uint32_t i = 0; i < BURST; i++)
-			hits += find(table, k, at + i) != NULL;
-	}
+	for (uint32_t i = 0; i < k->n; i++)
+		hits += find(table, k, i) != NULL;
 	return hits;
 }
 
@@ -161,18 +151,15 @@ ck_update(void *table, const struct keys *k, uint32_t now_ms)
 {
 	uint32_t hits = 0;
 
-	for (uint32_t at = 0; at < k->n; at += BURST) {
-		fetch_burst(k, at);
-		for (uint32_t i = 0; i < BURST; i++) {
-			struct ck_flow *line = find(table, k, at + i);
+	for (uint32_t i = 0; i < k->n; i++) {
+		struct ck_flow *line = find(table, k, i);
 
-			if (line == NULL)
-				continue;
-			line->packets++;
-			line->bytes += STATE_PACKET_BYTES;
-			line->last_seen_ms = now_ms;
-			hits++;
-		}
+		if (line == NULL)
+			continue;
+		line->packets++;
+		line->bytes += STATE_PACKET_BYTES;
+		line->last_seen_ms = now_ms;
+		hits++;
 	}
 	return hits;
 }
@@ -207,6 +194,7 @@ ck_sweep(void *table, uint32_t now_ms)
 
 const struct contender contender_ck = {
 	.name = "ck_ht",
+	.forms = KEY_COMPACT | KEY_HASH,
 	.create = ck_create,
 	.destroy = ck_destroy,
 	.bytes = ck_bytes,

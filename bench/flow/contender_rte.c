@@ -157,16 +157,6 @@ key_at(const struct rte *r, const struct keys *k, uint32_t at)
 			: (const void *)(k->compact + (uint64_t)at * k->compact_bytes);
 }
 
-static inline void
-fetch_burst(const struct rte *r, const struct keys *k, uint32_t at)
-{
-	if (r->whole)
-		stream_fetch(k->keys, sizeof(*k->keys), at);
-	else
-		stream_fetch(k->compact, k->compact_bytes, at);
-	stream_fetch(k->signatures, sizeof(*k->signatures), at);
-}
-
 static uint32_t
 rte_insert(void *table, const struct keys *k)
 {
@@ -203,7 +193,6 @@ find_burst(const struct rte *r, const struct keys *k, uint32_t at, void *data[BU
 	const void *keys[BURST];
 	uint64_t hits = 0;
 
-	fetch_burst(r, k, at);
 	for (uint32_t i = 0; i < BURST; i++)
 		keys[i] = key_at(r, k, at + i);
 	rte_hash_lookup_with_hash_bulk_data(r->h, keys, &k->signatures[at], BURST, &hits, data);
@@ -282,6 +271,7 @@ rte_sweep(void *table, uint32_t now_ms)
 const struct contender contender_rte_lf = {
 	.name = "rte_hash LF",
 	.readers = true,
+	.forms = KEY_COMPACT | KEY_SIGNATURE,
 	.create = rte_lf_create,
 	.destroy = rte_destroy,
 	.bytes = rte_bytes,
@@ -295,6 +285,7 @@ const struct contender contender_rte_lf = {
 
 const struct contender contender_rte_whole = {
 	.name = "rte_hash LF, 40 B keys",
+	.forms = KEY_WHOLE | KEY_SIGNATURE,
 	.create = rte_whole_create,
 	.destroy = rte_destroy,
 	.bytes = rte_bytes,
@@ -308,6 +299,7 @@ const struct contender contender_rte_whole = {
 
 const struct contender contender_rte = {
 	.name = "rte_hash",
+	.forms = KEY_COMPACT | KEY_SIGNATURE,
 	.create = rte_create,
 	.destroy = rte_destroy,
 	.bytes = rte_bytes,

@@ -55,6 +55,24 @@ keys_slice(const struct keys *k, uint32_t at, uint32_t n)
 	};
 }
 
+void
+keys_hand(struct keys *hand, const struct keys *stream, uint32_t at, uint32_t n, unsigned forms)
+{
+	const struct keys from = keys_slice(stream, at, n);
+
+	hand->n = n;
+	if (forms & KEY_WHOLE)
+		memcpy(hand->keys, from.keys, n * sizeof(*from.keys));
+	if (forms & KEY_COMPACT)
+		memcpy(hand->compact, from.compact, (uint64_t)n * from.compact_bytes);
+	if (forms & KEY_HASH)
+		memcpy(hand->hashes, from.hashes, n * sizeof(*from.hashes));
+	if (forms & KEY_SIGNATURE)
+		memcpy(hand->signatures, from.signatures, n * sizeof(*from.signatures));
+	if (forms & KEY_NUMBER)
+		memcpy(hand->numbers, from.numbers, n * sizeof(*from.numbers));
+}
+
 /* One local address serves many remote ones, 60,000 ports each: numbers that follow one another
  * give keys that differ in few bits, as real ones do. */
 static struct flow_key

@@ -59,19 +59,22 @@ uint32_t keys_number(const struct flow_key *key);
 /* The hash that all peers get handed in: a good one, so that no peer is slowed by its choice. */
 uint64_t keys_hash(const void *compact, uint32_t bytes);
 
-/* Asks memory for what a burst reads of an array of the stream, some bursts before it does: a
- * worker's keys are in its cache, it has just parsed them. Past the end it asks in vain. */
-#define STREAM_BURSTS_AHEAD 4u
+/* Which forms of a key a contender reads. */
+enum key_form {
+	KEY_WHOLE = 1u << 0,
+	KEY_COMPACT = 1u << 1,
+	KEY_HASH = 1u << 2,
+	KEY_SIGNATURE = 1u << 3,
+	KEY_NUMBER = 1u << 4,
+};
 
-static inline void
-stream_fetch(const void *array, uint32_t element_bytes, uint32_t at)
-{
-	const char *p =
-		(const char *)array + (uint64_t)(at + STREAM_BURSTS_AHEAD * BURST) * element_bytes;
+/* Keys that are handed over at once: as many as stay in a core's first cache beside its work. */
+#define HAND_KEYS 256u
 
-	for (uint32_t offset = 0; offset < BURST * element_bytes; offset += 64)
-		__builtin_prefetch(p + offset);
-}
+/* Copies keys at..at+n-1 (at most HAND_KEYS) of a stream, in those forms, to `hand`, which
+ * keys_make() made for as many: a worker's keys are in its cache, it has just parsed them. */
+void
+keys_hand(struct keys *hand, const struct keys *stream, uint32_t at, uint32_t n, unsigned forms);
 
 #ifdef __cplusplus
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* limit.c: what no table can beat: one random line of memory per key, and two, of which the first
- * names the second. Lines are asked for a burst ahead of their use. */
+ * names the second. Lines are asked for a burst ahead of their use, and into the second cache,
+ * which has more misses on their way than the first: the faster way on the machines at hand. */
 #include "bench/flow/contender.h"
 #include "bench/flow/pages.h"
 #include "common/base/check.h"
+
+#define FETCH(line) __builtin_prefetch(line, 0, 2)
 
 struct line {
 	uint64_t packets, bytes;
@@ -86,7 +89,7 @@ fetch_burst(const struct limit *l, const struct keys *k, uint32_t at)
 	if (at >= k->n)
 		return;
 	for (uint32_t i = 0; i < BURST; i++)
-		__builtin_prefetch(first_of(l, k->numbers[at + i]), 1);
+		FETCH(first_of(l, k->numbers[at + i]));
 }
 
 static inline void
@@ -167,7 +170,7 @@ follow_burst(const struct limit *l, const struct keys *k, uint32_t at, struct li
 		return;
 	for (uint32_t i = 0; i < BURST; i++) {
 		lines[i] = &l->second[first_of(l, k->numbers[at + i])->next];
-		__builtin_prefetch(lines[i], 1);
+		FETCH(lines[i]);
 	}
 }
 
@@ -225,6 +228,7 @@ limit_find(void *table, const struct keys *k, uint32_t *numbers)
 const struct contender limit_line = {
 	.name = "limit: 1 line",
 	.is_limit = true,
+	.forms = KEY_NUMBER,
 	.create = line_create,
 	.destroy = limit_destroy,
 	.bytes = limit_bytes,
@@ -236,6 +240,7 @@ const struct contender limit_line = {
 const struct contender limit_two_lines = {
 	.name = "limit: 2 lines",
 	.is_limit = true,
+	.forms = KEY_NUMBER,
 	.create = two_lines_create,
 	.destroy = limit_destroy,
 	.bytes = limit_bytes,

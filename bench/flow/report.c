@@ -70,10 +70,10 @@ report_begin(const struct bench *b, bool wanted_json)
 	processor_read();
 	fprintf(text,
 		"%s, cycle counter %.3f GHz; core %u, second core %u\n"
-		"2 MiB pages for all (transparent ones, asked for); keys ready in arrays larger "
-		"than "
-		"L3\nbursts of %u; %u rounds, all contenders in each; median (least .. most); the "
-		"ratio is\nto rte_hash LF, the hash handed in to it and to all peers; berth hashes "
+		"2 MiB pages for all (transparent ones, asked for); keys in the first cache\n"
+		"bursts of %u; %u rounds, all contenders in each; median (least .. most); the "
+		"ratio "
+		"is\nto rte_hash LF, the hash handed in to it and to all peers; berth hashes "
 		"itself\n",
 		processor, cycles_per_ns(), b->core, b->other, BURST, b->rounds);
 }

@@ -111,6 +111,27 @@ rounds_run(const struct bench *b, struct entrant *entrants, unsigned n, measure_
 	}
 }
 
+/* The counter is read in order with the work: what is asked of memory before is there, and what the
+ * work asks for counts. */
+uint64_t
+hands_run(const struct entrant *e, const struct keys *stream, unsigned more, struct keys *hand,
+	  hand_fn work, void *context, uint64_t *hits)
+{
+	uint64_t cycles = 0;
+
+	for (uint32_t at = 0; at < stream->n; at += HAND_KEYS) {
+		const uint32_t left = stream->n - at;
+		uint64_t begin;
+
+		keys_hand(hand, stream, at, left < HAND_KEYS ? left : HAND_KEYS,
+			  e->c->forms | more);
+		begin = rte_rdtsc_precise();
+		*hits += work(e, hand, context);
+		cycles += rte_rdtsc_precise() - begin;
+	}
+	return cycles;
+}
+
 void
 sizes_run(struct bench *b, uint32_t flows, void (*measure)(struct bench *b, uint32_t flows))
 {

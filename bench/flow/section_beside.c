@@ -15,11 +15,10 @@
 #define STREAM_KEYS   (1u << 21)
 #define CHURN_KEYS    (1u << 18)
 #define ROUND_NS      100000000.0
-#define CLOCK_BURSTS  64u /* read between two looks at the clock */
 
 /* Half of the flows stay, and are asked for; the writer works on the other half. */
 struct beside {
-	struct keys stream;
+	struct keys stream, hand;
 	struct keys churn[2];
 	unsigned core; /* the writer's */
 	uint64_t wrong;
@@ -73,17 +72,18 @@ read_round(struct beside *b, const struct entrant *e, unsigned round)
 	uint32_t at = round * (b->stream.n / 8) % b->stream.n;
 
 	while (clock_cycles() < end) {
-		for (unsigned burst = 0; burst < CLOCK_BURSTS; burst++) {
-			const struct keys k = keys_slice(&b->stream, at, BURST);
+		keys_hand(&b->hand, &b->stream, at, HAND_KEYS, e->c->forms | KEY_NUMBER);
+		at = (at + HAND_KEYS) % b->stream.n;
+		for (uint32_t burst = 0; burst < HAND_KEYS; burst += BURST) {
+			const struct keys k = keys_slice(&b->hand, burst, BURST);
 			uint32_t numbers[BURST];
 
 			e->c->find(e->table, &k, numbers);
 			for (uint32_t i = 0; i < BURST; i++)
 				b->wrong += numbers[i] != k.numbers[i];
 			grace_report(0);
-			at = at + 2 * BURST <= b->stream.n ? at + BURST : 0;
 		}
-		keys += (uint64_t)CLOCK_BURSTS * BURST;
+		keys += HAND_KEYS;
 	}
 	cycles = clock_cycles() - cycles;
 	return (double)keys * 1e3 / ((double)cycles / cycles_per_ns());
@@ -118,6 +118,7 @@ beside_prepare(struct beside *b, uint32_t flows)
 	const uint32_t n = (half < CHURN_KEYS ? half : CHURN_KEYS) / BURST * BURST;
 
 	b->stream = keys_make(STREAM_KEYS, FAMILY_IPV4);
+	b->hand = keys_make(HAND_KEYS, FAMILY_IPV4);
 	keys_draw(&b->stream, &m, flows);
 	for (unsigned side = 0; side < 2; side++) {
 		b->churn[side] = keys_make(n, FAMILY_IPV4);
@@ -188,6 +189,7 @@ beside_size(struct bench *b, uint32_t flows)
 		    (uintmax_t)work.wrong, (uintmax_t)work.refused);
 	b->wrong += work.wrong;
 	keys_free(&work.stream);
+	keys_free(&work.hand);
 	keys_free(&work.churn[0]);
 	keys_free(&work.churn[1]);
 	entrants_free(entrants, n);

@@ -5,7 +5,6 @@
 
 #include "bench/flow/report.h"
 #include "common/base/address.h"
-#include "common/base/clock.h"
 
 /* Two halves, of which rounds take one in turn; either form of the keys and its hashes exceed an L3
  * of 32 MiB. */
@@ -33,16 +32,20 @@ static const struct work {
 
 struct stream {
 	const struct work *work;
-	struct keys keys;
+	uint32_t now_ms;
+	struct keys keys, hand;
 	struct keys halves[2];
-	uint32_t hits[2]; /* how many there should be in each half */
+	uint64_t hits[2]; /* how many there should be in each half */
 	uint64_t wrong;
 };
 
 static uint32_t
-run(const struct entrant *e, const struct work *work, const struct keys *k, uint32_t now_ms)
+run(const struct entrant *e, const struct keys *hand, void *context)
 {
-	return work->update ? e->c->update(e->table, k, now_ms) : e->c->lookup(e->table, k);
+	const struct stream *s = context;
+
+	return s->work->update ? e->c->update(e->table, hand, s->now_ms)
+			       : e->c->lookup(e->table, hand);
 }
 
 /* Cycles per key. */
@@ -54,15 +57,15 @@ measure(struct entrant *e, unsigned round, void *context)
 	const struct keys *last = &s->halves[1 - round % 2];
 	const uint32_t warm = last->n < WARM_KEYS ? last->n : WARM_KEYS;
 	const struct keys before = keys_slice(last, last->n - warm, warm);
-	uint64_t cycles;
-	uint32_t hits;
+	const uint64_t wanted = s->hits[round % 2];
+	uint64_t cycles, hits = 0;
 
-	run(e, s->work, &before, round);
-	cycles = clock_cycles();
-	hits = run(e, s->work, k, round + 1);
-	cycles = clock_cycles() - cycles;
-	s->wrong +=
-		hits > s->hits[round % 2] ? hits - s->hits[round % 2] : s->hits[round % 2] - hits;
+	s->now_ms = round;
+	hands_run(e, &before, 0, &s->hand, run, s, &hits);
+	s->now_ms = round + 1;
+	hits = 0;
+	cycles = hands_run(e, k, 0, &s->hand, run, s, &hits);
+	s->wrong += hits > wanted ? hits - wanted : wanted - hits;
 	return (double)cycles / k->n;
 }
 
@@ -112,7 +115,8 @@ section_lookup(struct bench *b)
 	for (uint8_t family = FAMILY_IPV4; family <= FAMILY_IPV6; family += 2) {
 		if (!b->families[family])
 			continue;
-		struct stream s = { .keys = keys_make(STREAM_KEYS, family) };
+		struct stream s = { .keys = keys_make(STREAM_KEYS, family),
+				    .hand = keys_make(HAND_KEYS, family) };
 
 		for (unsigned i = 0; i < b->sizes_count; i++) {
 			struct entrant entrants[CONTENDERS_MAX];
@@ -122,5 +126,6 @@ section_lookup(struct bench *b)
 			entrants_free(entrants, n);
 		}
 		keys_free(&s.keys);
+		keys_free(&s.hand);
 	}
 }

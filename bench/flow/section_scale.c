@@ -12,7 +12,6 @@
 
 #define FLOWS_DEFAULT 1000000u /* of each core */
 #define STREAM_KEYS   (1u << 21)
-#define SLICE_KEYS    (1u << 13)
 #define ROUND_NS      100000000.0
 #define CORES_MAX     32u
 
@@ -32,6 +31,7 @@ shard_run(void *context)
 {
 	struct shard *s = context;
 	uint64_t keys = 0, begin, end;
+	struct keys hand = keys_make(HAND_KEYS, FAMILY_IPV4);
 	uint32_t at = s->first;
 
 	panic_unless(thread_pin(s->core) == 0);
@@ -41,13 +41,13 @@ shard_run(void *context)
 	begin = clock_cycles();
 	end = begin + (uint64_t)(ROUND_NS * cycles_per_ns());
 	while (clock_cycles() < end) {
-		const struct keys k = keys_slice(s->stream, at, SLICE_KEYS);
-
-		s->wrong += SLICE_KEYS - s->c->update(s->table, &k, 1);
-		keys += SLICE_KEYS;
-		at = (at + SLICE_KEYS) % s->stream->n;
+		keys_hand(&hand, s->stream, at, HAND_KEYS, s->c->forms);
+		s->wrong += HAND_KEYS - s->c->update(s->table, &hand, 1);
+		keys += HAND_KEYS;
+		at = (at + HAND_KEYS) % s->stream->n;
 	}
 	s->rate = (double)keys * 1e3 / ((double)(clock_cycles() - begin) / cycles_per_ns());
+	keys_free(&hand);
 	return NULL;
 }
 

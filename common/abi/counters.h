@@ -148,16 +148,18 @@
 	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "fragment that came before", "RFC 8200 4.5")   \
 	X(FRAGMENT_OVERLAP, "fragment_overlap",                                                    \
 	  "fragment of a datagram in which some overlap or disagree about its end", "RFC 5722 4")  \
-	X(FRAGMENT_TOO_MANY, "fragment_too_many", "fragment of a datagram in too many pieces", "") \
+	X(FRAGMENT_TOO_MANY, "fragment_too_many", "fragment of a datagram in too many pieces",     \
+	  "RFC 8900 3.7")                                                                          \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "the first fragment of its datagram did not come", \
 	  "RFC 1122 3.3.2, RFC 8200 4.5")                                                          \
 	X(FRAGMENT_TABLE_FULL, "fragment_table_full",                                              \
-	  "held fragment that gave way to one of a newer datagram", "")                            \
+	  "held fragment that gave way to one of a newer datagram", "RFC 8900 3.7")                \
 	X(FRAGMENT_SOURCE_FULL, "fragment_source_full",                                            \
-	  "held fragment that gave way to a newer one of its sender", "")                          \
+	  "held fragment that gave way to a newer one of its sender", "RFC 8900 3.7")              \
 	X(FRAGMENT_HELD_FULL, "fragment_held_full", "held fragment that gave way to a newer one",  \
-	  "")                                                                                      \
-	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow", "") \
+	  "RFC 8900 3.7")                                                                          \
+	X(FRAGMENT_NO_FLOW, "fragment_no_flow", "later fragment whose first one made no flow",     \
+	  "RFC 8900 3.1")                                                                          \
 	X(TRACK_INVALID, "track_invalid", "packet that belongs to no flow and begins none",        \
 	  "RFC 9293 3.10, RFC 5961, RFC 9260 8.4")                                                 \
 	X(BINDING_DRAINS, "binding_drains", "new flow for a binding whose owners all drain", "")   \

@@ -86,6 +86,7 @@ const struct command commands[] = {
 		    "name or number of a port, or name of an application" },
 		  { "--pid", "NUMBER", "pid", ARGUMENT_NUMBER, "the application of that process" },
 	  } },
+	{ "reload", "have the daemon read its configuration again", false, false, print_reloaded },
 	{ "generate",
 	  "set what a nic with a generator sends up",
 	  false,

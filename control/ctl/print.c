@@ -305,6 +305,36 @@ print_binding(json_t *answer, const json_t *former, double seconds)
 	       json_string_value(json_object_get(answer, "port")));
 }
 
+/* "changed: a, b". */
+static void
+paths_print(const char *what, const json_t *paths)
+{
+	const json_t *path;
+	size_t i;
+
+	if (json_array_size(paths) == 0)
+		return;
+	printf("%s", what);
+	json_array_foreach (paths, i, path) {
+		printf("%s%s", i == 0 ? " " : ", ", json_string_value(path));
+	}
+	putchar('\n');
+}
+
+void
+print_reloaded(json_t *answer, const json_t *former, double seconds)
+{
+	const json_t *changed = json_object_get(answer, "changed");
+	const json_t *waiting = json_object_get(answer, "waiting");
+
+	(void)former;
+	(void)seconds;
+	if (json_array_size(changed) + json_array_size(waiting) == 0)
+		printf("nothing differs\n");
+	paths_print("changed:", changed);
+	paths_print("only a start reads:", waiting);
+}
+
 void
 print_rates(json_t *answer, const json_t *former, double seconds)
 {

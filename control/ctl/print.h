@@ -20,4 +20,5 @@ void print_drops(json_t *answer, const json_t *former, double seconds);
 void print_refusals(json_t *answer, const json_t *former, double seconds);
 void print_drained(json_t *answer, const json_t *former, double seconds);
 void print_binding(json_t *answer, const json_t *former, double seconds);
+void print_reloaded(json_t *answer, const json_t *former, double seconds);
 void print_rates(json_t *answer, const json_t *former, double seconds);

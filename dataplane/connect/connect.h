@@ -49,7 +49,7 @@ struct connect_closed {
 	uint8_t reserved[3];
 };
 static_assert(sizeof(struct connect_closed) == 48, "ring element");
-/* Tells it to `owner`. False: not now. */
+/* Tells it to `owner`. False: not now; a dead port's socket then waits, any other's flow idles. */
 typedef bool (*connect_closed_fn)(const struct connect_closed *closed, uint16_t owner,
 				  void *context);
 
@@ -60,7 +60,7 @@ struct connect_options {
 	uint16_t workers;          /* 1..WORKERS_MAX */
 	struct flow_secret secret; /* that of the workers' flow tables: one hash serves both */
 	uint64_t choice_key[2];    /* of the choice of ports; from a random source */
-	connect_closed_fn closed;  /* called once for each socket that closed; NULL: not */
+	connect_closed_fn closed;  /* called once for each socket that closes; NULL: not */
 	void *context;
 };
 
@@ -136,7 +136,7 @@ void connect_close(struct connect_table *t, uint32_t id, uint32_t now_ms);
 /* Closes all sockets of a port that is no more: at once as far as its list goes, one by one in
  * later connect_step(). */
 void connect_close_port(struct connect_table *t, port_ref port);
-/* Goes on with what is due, a bounded number of sockets, and no more once one could not be told.
+/* Goes on with what is due, a bounded number of sockets, up to one that cannot be told now.
  * `now_ms` wraps; it is that of connect_close(). True: there is more. */
 bool connect_step(struct connect_table *t, uint32_t now_ms);
 

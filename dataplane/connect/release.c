@@ -53,25 +53,45 @@ node_close(struct connect_table *t, uint32_t node, uint32_t id, uint32_t now_ms)
 	connect_append(t, connect_head_quarantine(t), node);
 }
 
-/* The same, and tells it. False: nobody could be told. */
+/* Tells the flow's worker that socket `id` of the node closes or has closed. False: not now. */
 static bool
-node_end(struct connect_table *t, uint32_t node, uint32_t id, uint32_t now_ms)
+node_tell(const struct connect_table *t, uint32_t node, uint32_t id)
 {
+	/* A deleted entry stays as it is until it is given back. */
 	const struct connect_closed closed = { .key = flow_entry_at(t->pairs, node / 2)->key,
 					       .id = id,
 					       .side = node % 2 };
-	const uint64_t hash = flow_hash(&t->options.secret, &closed.key);
+	uint64_t hash;
 
-	node_close(t, node, id, now_ms);
-	return t->options.closed == NULL ||
-	       t->options.closed(&closed, flow_owner(hash, t->options.workers), t->options.context);
+	if (t->options.closed == NULL)
+		return true;
+	hash = flow_hash(&t->options.secret, &closed.key);
+	return t->options.closed(&closed, flow_owner(hash, t->options.workers), t->options.context);
 }
 
 void
 connect_close(struct connect_table *t, uint32_t id, uint32_t now_ms)
 {
+	const uint32_t node = t->node_of[id & t->live_mask];
+
 	panic_unless(connect_live(t, id));
-	(void)node_end(t, t->node_of[id & t->live_mask], id, now_ms);
+	/* In this order: its port lives and might send again. */
+	node_close(t, node, id, now_ms);
+	(void)node_tell(t, node, id);
+}
+
+/* Closes the next socket of a port that is no more. False: its worker cannot be told now. */
+static bool
+closing_step(struct connect_table *t, uint32_t now_ms)
+{
+	const uint32_t node = t->nodes[connect_head_closing(t)].next;
+	const struct flow_detail *d = flow_detail_at(t->pairs, node / 2);
+	const uint32_t id = atomic_load_explicit(&d->binding[node % 2], memory_order_relaxed);
+
+	if (!node_tell(t, node, id))
+		return false;
+	node_close(t, node, id, now_ms);
+	return true;
 }
 
 void
@@ -97,12 +117,7 @@ connect_step(struct connect_table *t, uint32_t now_ms)
 	bool told = true;
 
 	while (left > 0 && told && t->nodes[closing].next != closing) {
-		const uint32_t node = t->nodes[closing].next;
-		const struct flow_detail *d = flow_detail_at(t->pairs, node / 2);
-
-		told = node_end(t, node,
-				atomic_load_explicit(&d->binding[node % 2], memory_order_relaxed),
-				now_ms);
+		told = closing_step(t, now_ms);
 		left--;
 	}
 	while (left > 0 && t->nodes[waiting].next != waiting) {

@@ -8,7 +8,7 @@
 #include "common/abi/ring.h"
 #include "common/base/check.h"
 #include "dataplane/flow/flow_code.h"
-#include "dataplane/flow/flow_priv.h"
+#include "dataplane/flow/flow_lookup.h"
 
 #define PAGE_BYTES 4096u
 
@@ -85,18 +85,43 @@ flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t has
 }
 
 void
-flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-		  uint32_t *indices, uint16_t n)
+flow_lookup_begin(const struct flow_table *t, struct flow_batch *b)
 {
-	assert(n <= BURST_MAX);
-	t->code->burst(t, keys, hashes, indices, n);
+	t->code->begin(t, b);
 }
 
 void
-flow_lookup_carry(const struct flow_table *t, const struct flow_batch *fresh,
-		  struct flow_batch *middle, const struct flow_batch *old)
+flow_lookup_match(const struct flow_table *t, struct flow_batch *b)
 {
-	t->code->carry(t, fresh, middle, old);
+	t->code->match(t, b);
+	b->inserted = t->inserted;
+	b->deleted = t->deleted;
+}
+
+/* A key may have come, or have given up the slot that still holds it: then the match is made again,
+ * on buckets that are near. */
+void
+flow_lookup_finish(const struct flow_table *t, struct flow_batch *b)
+{
+	if (b->inserted != t->inserted || b->deleted != t->deleted)
+		t->code->match(t, b);
+	t->code->finish(t, b);
+}
+
+void
+flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
+		  uint32_t *indices, uint16_t n)
+{
+	struct flow_batch b;
+
+	assert(n <= BURST_MAX);
+	b.keys = keys;
+	b.hashes = hashes;
+	b.indices = indices;
+	b.n = n;
+	t->code->begin(t, &b);
+	t->code->match(t, &b);
+	t->code->finish(t, &b);
 }
 
 /* ---- insert and delete ---- */
@@ -163,8 +188,8 @@ flow_insert_prefetch(const struct flow_table *t, const uint64_t *hashes, const u
 		if (indices[i] != FLOW_NONE || free_slots == 0)
 			continue;
 		index = bucket * FLOW_BUCKET_SLOTS + (uint32_t)__builtin_ctz(free_slots);
-		__builtin_prefetch(&t->entries[index], 1);
-		__builtin_prefetch(&t->details[index], 1);
+		prefetch_far(&t->entries[index]);
+		prefetch_far(&t->details[index]);
 	}
 }
 

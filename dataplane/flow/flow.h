@@ -38,6 +38,7 @@ struct flow_secret {
 };
 
 struct flow_table;
+struct flow_bucket;
 
 struct flow_table_options {
 	/* FLOW_CAPACITY_MIN..FLOW_CAPACITY_MAX live entries; slots in limbo use the spare quarter
@@ -77,22 +78,30 @@ void flow_lookup_burst(const struct flow_table *t, const struct flow_key *keys,
 		       const uint64_t *hashes, uint32_t *indices, uint16_t n);
 uint32_t flow_lookup(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
 
-/* A burst whose lookup is carried on beside those of the next two. */
+/* The same in three steps, for who has other work in between, on which memory's answers arrive: of
+ * other bursts, say. What the table did in between counts: the answer is true at the last step. */
 struct flow_batch {
 	const struct flow_key *keys; /* these three stay as they are until it is answered */
 	const uint64_t *hashes;
-	uint32_t *indices;          /* the answer; in between, the table's */
-	uint16_t n;                 /* 0..BURST_MAX; 0: no burst */
-	uint32_t inserted, deleted; /* the table's */
+	uint32_t *indices; /* the answer */
+	uint16_t n;        /* 0..BURST_MAX */
+	/* The table's own. */
+	uint32_t inserted, deleted; /* by then */
+	uint64_t unsure;            /* a bit for each key that the home bucket says nothing of */
+	/* By key: its home bucket, and that one's tag and first slot; then where it may be found.
+	 */
+	alignas(CACHE_LINE) const struct flow_bucket *buckets[BURST_MAX];
+	alignas(CACHE_LINE) const struct flow_key *found[BURST_MAX];
+	alignas(CACHE_LINE) uint32_t tags[BURST_MAX];
+	alignas(CACHE_LINE) uint32_t firsts[BURST_MAX];
 };
 
-/* Moves three bursts on by a stage each: asks memory for the buckets of `fresh`; finds candidates
- * for `middle`, which was fresh the last time, and asks for their entries; answers `old`, which was
- * middle the last time, with what the table holds now. So lines of three bursts are on their way at
- * once, and nobody waits for the last of a burst: a third faster in a large table. In between, the
- * writer may insert, delete and free limbo. Writer. */
-void flow_lookup_carry(const struct flow_table *t, const struct flow_batch *fresh,
-		       struct flow_batch *middle, const struct flow_batch *old);
+/* Asks memory for the buckets. Writer or reader, as the next. */
+void flow_lookup_begin(const struct flow_table *t, struct flow_batch *b);
+/* Finds candidates, and asks memory for their entries. */
+void flow_lookup_match(const struct flow_table *t, struct flow_batch *b);
+/* Answers. Writer. */
+void flow_lookup_finish(const struct flow_table *t, struct flow_batch *b);
 
 /* Asks memory for what flow_insert() will most likely write for those hashes whose index is
  * FLOW_NONE. Writer. */
@@ -155,6 +164,10 @@ typedef uint32_t (*flow_expire_fn)(struct flow_table *t, uint32_t index, uint32_
 				   void *context);
 uint32_t flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expire,
 		     void *context);
+
+/* Makes flow_expire() ask about all entries once, whatever was expected of them: times have
+ * changed. Writer. */
+void flow_expire_anew(struct flow_table *t);
 
 /* Calls `each` for live entries that are shown (F6) from slot *cursor on, over at most `slots`
  * slots, and moves *cursor; false when the end was reached. Reader; a long dump passes quiescent

@@ -66,17 +66,21 @@ avx2_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 }
 
 AVX2 static void
-avx2_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	   uint32_t *indices, uint16_t n)
+avx2_begin(const struct flow_table *t, struct flow_batch *b)
 {
-	lookup_burst(t, keys, hashes, indices, n, avx2_find, match_avx2, equal_avx2);
+	lookup_begin(t, b);
 }
 
 AVX2 static void
-avx2_carry(const struct flow_table *t, const struct flow_batch *fresh, struct flow_batch *middle,
-	   const struct flow_batch *old)
+avx2_match(const struct flow_table *t, struct flow_batch *b)
 {
-	lookup_carry(t, fresh, middle, old, avx2_find, match_avx2, equal_avx2);
+	lookup_match(t, b, match_avx2);
+}
+
+AVX2 static void
+avx2_finish(const struct flow_table *t, struct flow_batch *b)
+{
+	lookup_finish(t, b, avx2_find, equal_avx2);
 }
 
 static bool
@@ -93,7 +97,8 @@ const struct flow_code flow_code_avx2 = {
 	.hash = avx2_hash,
 	.hash_burst = avx2_hash_burst,
 	.find = avx2_find,
-	.burst = avx2_burst,
-	.carry = avx2_carry,
+	.begin = avx2_begin,
+	.match = avx2_match,
+	.finish = avx2_finish,
 };
 #endif

@@ -13,15 +13,15 @@
 struct flow_code {
 	const char *name;
 	bool (*usable)(void); /* by this processor */
-	/* As the public functions; find is flow_lookup(). */
+	/* As the public functions; find is flow_lookup(), and finish takes the table to be as it
+	 * was at the match. */
 	uint64_t (*hash)(const struct flow_secret *secret, const struct flow_key *key);
 	void (*hash_burst)(const struct flow_secret *secret, const struct flow_key *keys,
 			   uint64_t *hashes, uint16_t n);
 	uint32_t (*find)(const struct flow_table *t, const struct flow_key *key, uint64_t hash);
-	void (*burst)(const struct flow_table *t, const struct flow_key *keys,
-		      const uint64_t *hashes, uint32_t *indices, uint16_t n);
-	void (*carry)(const struct flow_table *t, const struct flow_batch *fresh,
-		      struct flow_batch *middle, const struct flow_batch *old);
+	void (*begin)(const struct flow_table *t, struct flow_batch *b);
+	void (*match)(const struct flow_table *t, struct flow_batch *b);
+	void (*finish)(const struct flow_table *t, struct flow_batch *b);
 };
 
 extern const struct flow_code flow_code_portable;

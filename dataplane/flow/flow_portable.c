@@ -37,17 +37,21 @@ portable_find(const struct flow_table *t, const struct flow_key *key, uint64_t h
 }
 
 static void
-portable_burst(const struct flow_table *t, const struct flow_key *keys, const uint64_t *hashes,
-	       uint32_t *indices, uint16_t n)
+portable_begin(const struct flow_table *t, struct flow_batch *b)
 {
-	lookup_burst(t, keys, hashes, indices, n, portable_find, bucket_match, flow_key_equal);
+	lookup_begin(t, b);
 }
 
 static void
-portable_carry(const struct flow_table *t, const struct flow_batch *fresh,
-	       struct flow_batch *middle, const struct flow_batch *old)
+portable_match(const struct flow_table *t, struct flow_batch *b)
 {
-	lookup_carry(t, fresh, middle, old, portable_find, bucket_match, flow_key_equal);
+	lookup_match(t, b, bucket_match);
+}
+
+static void
+portable_finish(const struct flow_table *t, struct flow_batch *b)
+{
+	lookup_finish(t, b, portable_find, flow_key_equal);
 }
 
 static bool
@@ -62,8 +66,9 @@ const struct flow_code flow_code_portable = {
 	.hash = portable_hash,
 	.hash_burst = portable_hash_burst,
 	.find = portable_find,
-	.burst = portable_burst,
-	.carry = portable_carry,
+	.begin = portable_begin,
+	.match = portable_match,
+	.finish = portable_finish,
 };
 
 /* ---- the choice ---- */

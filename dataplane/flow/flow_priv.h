@@ -55,6 +55,7 @@ struct flow_table {
 	alignas(CACHE_LINE) _Atomic uint32_t count; /* reachable entries; read by anyone */
 	uint32_t inserted, deleted;                 /* how often; both wrap */
 	uint32_t expire_bucket;                     /* where the next flow_expire() begins */
+	uint32_t expire_anew; /* buckets from there on that are due whatever they say */
 	/* Ring positions, all below `slots`: the closed batch is [head, head + closed), the open
 	 * one the `open` after it. Each slot is in it at most once, so it cannot overrun. */
 	uint32_t limbo_head;

@@ -69,6 +69,12 @@ bucket_expire(struct flow_table *t, uint32_t bucket, uint32_t now_ms, flow_expir
 	return deleted;
 }
 
+void
+flow_expire_anew(struct flow_table *t)
+{
+	t->expire_anew = t->buckets_count;
+}
+
 uint32_t
 flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_fn expire,
 	    void *context)
@@ -81,8 +87,9 @@ flow_expire(struct flow_table *t, uint32_t now_ms, uint32_t slots, flow_expire_f
 	for (uint32_t i = 0; i < buckets; i++) {
 		const uint32_t bucket = t->expire_bucket;
 
-		if ((int16_t)(uint16_t)(now - t->buckets[bucket].due) >= 0)
+		if (t->expire_anew > 0 || (int16_t)(uint16_t)(now - t->buckets[bucket].due) >= 0)
 			deleted += bucket_expire(t, bucket, now_ms, expire, context);
+		t->expire_anew -= t->expire_anew > 0;
 		t->expire_bucket = bucket + 1 < t->buckets_count ? bucket + 1 : 0;
 	}
 	return deleted;

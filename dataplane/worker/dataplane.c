@@ -101,6 +101,30 @@ make_rings(struct dataplane *dp)
 	return missing ? say("no memory for rings between threads", -ENOMEM) : 0;
 }
 
+/* The former rules are retired, where there were any. */
+static int
+rules_swap(struct dataplane *dp, const struct track_rules *rules)
+{
+	struct track_rules *fresh = malloc(sizeof(*fresh)), *old;
+
+	if (fresh == NULL)
+		return -ENOMEM;
+	*fresh = *rules;
+	/* Release pairs with the acquire in housekeeping_adopt(). */
+	old = atomic_exchange_explicit(&dp->rules, fresh, memory_order_acq_rel);
+	if (old != NULL)
+		dataplane_retire(dp, free, old);
+	return 0;
+}
+
+int
+dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
+{
+	if (dp->options.tracking == TRACK_OFF && rules->mode != TRACK_OFF)
+		return -EOPNOTSUPP;
+	return rules_swap(dp, rules);
+}
+
 /* The trackers' lines of all flows. */
 static int
 tracks_create(struct worker *w, int numa_node)
@@ -164,7 +188,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 		return say("no memory for a worker; raise memory.megabytes", -ENOMEM);
 	w->dp = dp;
 	w->id = id;
-	w->rules = &dp->rules;
+	w->rules = atomic_load_explicit(&dp->rules, memory_order_relaxed);
 	steer_init(&w->steer);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;
@@ -276,9 +300,11 @@ dataplane_create(const struct dataplane_options *options, struct dataplane **out
 	if (dp == NULL)
 		return say("no memory for the dataplane", -ENOMEM);
 	dp->options = *options;
-	dp->rules = (struct track_rules){ options->tracking, options->timeouts };
 	dp->retired_tail = &dp->retired;
 	error = make_constants(dp);
+	if (error == 0)
+		error = rules_swap(dp,
+				   &(struct track_rules){ options->tracking, options->timeouts });
 	if (error == 0)
 		error = make_pool(dp);
 	if (error == 0)
@@ -392,6 +418,7 @@ dataplane_destroy(struct dataplane *dp)
 		bind_table_destroy(dp->first_snapshot->bindings);
 	free(dp->first_snapshot);
 	neighbour_table_destroy(atomic_load_explicit(&dp->neighbours, memory_order_relaxed));
+	free(atomic_load_explicit(&dp->rules, memory_order_relaxed));
 	for (uint16_t i = 0; i < dp->devices_count; i++)
 		nic_close(&dp->nics[i]);
 	for (uint16_t from = 0; from < dp->options.workers; from++) {

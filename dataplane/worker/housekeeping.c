@@ -20,13 +20,18 @@ adopt_end(struct worker *w, const struct dp_port *p)
 void
 housekeeping_adopt(struct worker *w)
 {
-	/* Acquire pairs with the release stores in dataplane_publish() and
-	 * dataplane_neighbours_publish(). */
+	/* Acquire pairs with the release stores in dataplane_publish(), dataplane_rules_publish()
+	 * and dataplane_neighbours_publish(). */
 	struct dp_snapshot *s = atomic_load_explicit(&w->dp->snapshot, memory_order_acquire);
+	const struct track_rules *rules = atomic_load_explicit(&w->dp->rules, memory_order_acquire);
 
 	w->neighbours = atomic_load_explicit(&w->dp->neighbours, memory_order_acquire);
 	/* Relaxed: it says nothing of other memory. */
 	w->reporting = atomic_load_explicit(&w->dp->reporting, memory_order_relaxed);
+	if (rules != w->rules) {
+		w->rules = rules;
+		flow_expire_anew(w->flows);
+	}
 	if (s == w->snapshot)
 		return;
 	w->snapshot = s;

@@ -171,7 +171,8 @@ dataplane_links(const struct dataplane *dp)
 const struct track_timeouts *
 dataplane_timeouts(const struct dataplane *dp)
 {
-	return &dp->options.timeouts;
+	/* Relaxed: control itself stored it. */
+	return &atomic_load_explicit(&dp->rules, memory_order_relaxed)->timeouts;
 }
 
 uint32_t

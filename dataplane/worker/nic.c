@@ -55,7 +55,8 @@ choose_queues(struct nic *n, const struct rte_eth_dev_info *info, uint16_t worke
 		return -EINVAL;
 	}
 	n->tx_queues = workers < info->max_tx_queues ? workers : info->max_tx_queues;
-	if (is_kernel_interface(info))
+	/* A memif or vhost counts on as many of one as of the other. */
+	if (is_kernel_interface(info) || n->role == NIC_END)
 		n->tx_queues = n->rx_queues;
 	return 0;
 }

@@ -90,11 +90,11 @@ struct worker {
 	/* What control publishes, as loaded at the start of this poll. */
 	struct dp_snapshot *snapshot;
 	const struct neighbour_table *neighbours;
+	const struct track_rules *rules;
 	bool reporting; /* somebody listens to what becomes of flows */
 
 	struct flow_table *flows;
-	struct track_line *tracks;       /* by index of the flow; NULL: mode off */
-	const struct track_rules *rules; /* constant */
+	struct track_line *tracks; /* by index of the flow; NULL: mode off */
 	struct fragment_table *fragments;
 	struct steer steer;
 	struct reject_limit reject_limit;
@@ -144,7 +144,6 @@ struct dataplane {
 	struct flow_secret secret;        /* constant */
 	uint64_t start_cycles;            /* constant; zero of now_ms */
 	uint64_t ms_scale;                /* constant; see clock_scale() */
-	struct track_rules rules;         /* constant */
 	struct rte_mempool *pool;
 	uint16_t nics_count; /* the kernel port's device, if any, is nics[nics_count] */
 	bool kernel;
@@ -167,6 +166,7 @@ struct dataplane {
 	/* Control stores with release, workers load with acquire, once per poll. */
 	_Atomic(struct dp_snapshot *) snapshot;
 	_Atomic(struct neighbour_table *) neighbours;
+	_Atomic(struct track_rules *) rules;
 	uint32_t epoch; /* control's */
 
 	struct rte_rcu_qsbr *published_qsbr; /* readers: workers, of what control publishes */

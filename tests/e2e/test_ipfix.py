@@ -81,15 +81,16 @@ class TcpCollector(threading.Thread):
                 f.write(data)
 
     def flows(self):
+        return Counter(values_of(record) for record in self.records())
+
+    def records(self):
+        """The values of each record, by the names of their elements."""
         self.join(DEADLINE_S)
         self.listener.close()
         text = subprocess.run(["ipfixDump", "--data", "--in", self.path], capture_output=True,
                               text=True, check=True, timeout=DEADLINE_S).stdout
-        flows = Counter()
-        for record in text.split("--- data record")[1:]:
-            values = dict(re.findall(r"\) +(\w+) : (\S+)", record))
-            flows[values_of(values)] += 1
-        return flows
+        return [dict(re.findall(r"\) +(\w+) : (\S+)", record))
+                for record in text.split("--- data record")[1:]]
 
 
 def address_of(text):
@@ -137,6 +138,43 @@ def run(folder, collector, name):
     return told(events), collector.flows()
 
 
+def flows_that_last(folder):
+    """A flow that lasts is told in parts, and the parts add up to what is told of it at its end."""
+    collector = TcpCollector(folder)
+    path = capture(folder, 9, FLOWS, ipv6=30)
+    nics = (f'  - name: wire\n    vdev: "net_pcap0,rx_pcap={path},infinite_rx=1"\n'
+            '    addresses: [192.0.2.10/24, "2001:db8::10/64"]\n')
+    extra = (f"memory: {{mode: ordinary, buffers: 24000}}\n"
+             f"flows: {{capacity: 16384, timeouts: {TIMEOUTS}}}\n"
+             f"ipfix: {{collector: 'tcp/127.0.0.1:{collector.port}', active-seconds: 1}}\n")
+    with Daemon(nics, extra) as daemon:
+        reader = Reader(daemon, "--type", "destroy")
+        wait_for(lambda: daemon.ctl("status")["listeners"] == 2, "the reader to listen")
+        apps = [Application(daemon, program, identities=[identity])
+                for program, identity in (("echo", "udp/*:9000"), ("sink", "tcp/*:443"))]
+        wait_for(lambda: daemon.ctl("status")["flows"] == FLOWS, "every flow to live")
+        wait_for(lambda: daemon.ctl("status")["ipfix_exported"] >= 2 * FLOWS, "parts of all")
+        for app in apps:
+            app.stop()
+        wait_for(lambda: reader.count("destroy") == FLOWS, "every flow to end")
+        _, events = reader.interrupt()
+        status = daemon.ctl("status")
+        assert status["ipfix_lost"] == 0, status
+    records = collector.records()
+    assert sum(r["flowEndReason"] == "2" for r in records) >= 2 * FLOWS, len(records)
+    sums, spans = {}, {}
+    for record in records:
+        *tuple_, packets, octets, back, back_octets = values_of(record)
+        total = sums.setdefault(tuple(tuple_), [0, 0, 0, 0])
+        for i, count in enumerate((packets, octets, back, back_octets)):
+            total[i] += count
+        spans.setdefault(tuple(tuple_), []).append(
+            (record["flowStartMilliseconds"], record["flowEndMilliseconds"]))
+    assert Counter((*key, *total) for key, total in sums.items()) == told(events)
+    for parts in spans.values():
+        assert all(end == start for (_, end), (start, _) in zip(parts, parts[1:])), parts
+
+
 def nobody_collects(folder):
     """A collector that is down costs records, by count, and nothing else."""
     path = capture(folder, 8, FLOWS, ipv6=0)
@@ -160,6 +198,7 @@ def main():
         missing = [p for p in ("nfcapd", "nfdump", "ipfixDump") if shutil.which(p) is None]
         if missing:
             skip(" and ".join(missing) + " not installed")
+        flows_that_last(folder)
         for name, kind in (("udp", Nfcapd), ("tcp", TcpCollector)):
             ours, theirs = run(folder, kind(folder), name)
             assert sum(ours.values()) == FLOWS, ours

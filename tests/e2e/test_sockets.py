@@ -80,6 +80,8 @@ def check(daemon):
     assert stats["drops"].get("tx_not_owner", 0) == 0, stats["drops"]
     many.kill()
     wait_for(lambda: sockets(daemon) == (0, 0), "the sockets of a dead application to go")
+    # By idling they would take two minutes.
+    wait_for(lambda: daemon.ctl("status")["flows"] == 0, "the flows of its sockets to go")
     again = Many(daemon, COUNT // 10)
     again.says(f"open {COUNT // 10}")
     again.says(f"answered {COUNT // 10}")

@@ -17,6 +17,7 @@ struct carried {
 	struct flow_key keys[BURST_MAX];
 	uint64_t hashes[BURST_MAX];
 	uint32_t which[BURST_MAX], found[BURST_MAX];
+	const struct flow_code *code; /* by which it is looked up */
 };
 
 enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_OPEN, SLOT_CLOSED };
@@ -58,6 +59,8 @@ model_start(uint64_t seed)
 	m.r.state = seed;
 	cr_assert(eq(int, flow_table_create(&options, &m.t), 0));
 	cr_assert(le(u32, flow_slots(m.t), SLOTS));
+	for (unsigned i = 0; i < 3; i++)
+		m.carried[i].code = m.t->code;
 	for (uint32_t i = 0; i < KEYS; i++) {
 		const uint32_t crowd =
 			(m.t->buckets_count - 2 + random_below(&m.r, 4)) % m.t->buckets_count;
@@ -180,12 +183,16 @@ step_carry(void)
 	struct carried *middle = &m.carried[(m.carried_at + 2) % 3];
 	struct carried *old = &m.carried[(m.carried_at + 1) % 3];
 
-	m.t->code = model_code();
-	fresh->batch = (struct flow_batch){ .keys = fresh->keys,
-					    .hashes = fresh->hashes,
-					    .indices = fresh->found };
+	m.t->code = fresh->code = model_code();
+	fresh->batch.keys = fresh->keys;
+	fresh->batch.hashes = fresh->hashes;
+	fresh->batch.indices = fresh->found;
 	fresh->batch.n = random_burst(fresh->which, fresh->keys, fresh->hashes);
-	flow_lookup_carry(m.t, &fresh->batch, &middle->batch, &old->batch);
+	flow_lookup_begin(m.t, &fresh->batch);
+	m.t->code = middle->code;
+	flow_lookup_match(m.t, &middle->batch);
+	m.t->code = old->code;
+	flow_lookup_finish(m.t, &old->batch);
 	for (uint16_t i = 0; i < old->batch.n; i++)
 		cr_assert(eq(u32, old->found[i], m.index[old->which[i]]), "seed %lu", m.seed);
 	m.carried_at = (m.carried_at + 1) % 3;

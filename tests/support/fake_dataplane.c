@@ -265,6 +265,14 @@ dataplane_links(const struct dataplane *dp)
 	return &fake.links;
 }
 
+int
+dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
+{
+	(void)dp;
+	(void)rules;
+	return 0;
+}
+
 const struct track_timeouts *
 dataplane_timeouts(const struct dataplane *dp)
 {

@@ -24,6 +24,7 @@ config_least(struct config *c, enum config_device_kind kind, const char *device)
 	c->workers_count = 1;
 	c->worker_cores[0] = 1;
 	c->flows_capacity = 262144;
+	c->connections.capacity = 131072;
 	c->nics_count = c->links_count = 1;
 	snprintf(c->nics[0].name, sizeof(c->nics[0].name), "wan");
 	snprintf(c->nics[0].device, sizeof(c->nics[0].device), "%s", device);
