@@ -218,8 +218,8 @@ static uint32_t
 next_id(struct bindings *b)
 {
 	do
-		b->last_id++;
-	while (b->last_id == 0 || connect_is(b->last_id) || bindings_find(b, b->last_id) != NULL);
+		b->last_id = b->last_id == CONNECT_ID - 1 ? 1 : b->last_id + 1;
+	while (bindings_find(b, b->last_id) != NULL);
 	return b->last_id;
 }
 

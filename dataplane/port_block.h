@@ -2,6 +2,7 @@
 /* port_block.h: one worker's numbers of one port. */
 #pragma once
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,3 +16,4 @@ struct port_block {
 	alignas(CACHE_LINE) _Atomic port_ref ref;
 	_Atomic uint64_t delivered, delivered_bytes, dropped, sent, sent_bytes, flows;
 };
+static_assert(sizeof(struct port_block) == CACHE_LINE, "one line");

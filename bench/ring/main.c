@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* main.c: one round of the ring bench: a worker's delivery stage against reading applications.
+/* main.c: rounds of the ring bench, all of one kind: a worker's delivery stage against reading
+ * applications.
  *
  *   frames in memory ──▶ deliver_burst() (core A) ══ port rings ══▶ berth_rx_burst() (core B)
  *
@@ -23,7 +24,9 @@
 #include "common/base/clock.h"
 #include "dataplane/worker/worker.h"
 
-#define FRAMES      512 /* a whole number of bursts; their headers fit into the nearest caches */
+#define BUFFERS     BURST_MAX
+#define FLOWS       128  /* as those of one burst, they fit into the nearest cache */
+#define FRAMES      4096 /* after which the order is the same again; a whole number of bursts */
 #define LINK_BYTES  14
 #define FCS_BYTES   4
 #define IPV4_BYTES  20
@@ -36,7 +39,8 @@ struct options {
 	int cores[2];
 	unsigned applications, stalled;
 	uint32_t frame_bytes, ring_bytes;
-	double seconds;
+	unsigned rounds;
+	double seconds; /* of each */
 };
 
 /* A buffer as the pool would give it. */
@@ -45,9 +49,8 @@ struct buffer {
 	alignas(CACHE_LINE) uint8_t data[RTE_PKTMBUF_HEADROOM + 2048];
 };
 
-static struct buffer buffers[FRAMES];
+static struct buffer buffers[BUFFERS];
 static struct {
-	struct rte_mbuf *mbufs[FRAMES];
 	uint32_t flows[FRAMES];
 	port_ref ports[FRAMES];
 } frames;
@@ -101,6 +104,8 @@ worker_make(struct host *h)
 	/* Whatever the hash is, the stage does not see it. */
 	static const struct flow_table_options table = { .capacity = FLOW_CAPACITY_MIN,
 							 .numa_node = -1 };
+	port_ref ports[FLOWS];
+	uint32_t flows[FLOWS];
 	int rc;
 
 	if (w == NULL)
@@ -111,22 +116,28 @@ worker_make(struct host *h)
 		atomic_store_explicit(&w->ports[i].ref, h->ports[i]->dp.ref, memory_order_relaxed);
 	}
 	w->snapshot = &snapshot;
-	w->steer.counters = &w->counters;
+	steer_init(&w->steer);
 	rc = flow_table_create(&table, &w->flows);
 	if (rc != 0)
 		fail("flow table", rc);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		ports[i] = h->ports[i % h->applications]->dp.ref;
+		flows[i] = flow_make(w, &table.secret, i, ports[i]);
+	}
 	for (unsigned i = 0; i < FRAMES; i++) {
-		frames.ports[i] = h->ports[i % h->applications]->dp.ref;
-		frames.flows[i] = flow_make(w, &table.secret, i, frames.ports[i]);
+		const uint32_t f = random_below(FLOWS);
+
+		frames.flows[i] = flows[f];
+		frames.ports[i] = ports[f];
 	}
 	return w;
 }
 
-/* Frames lie in the buffers in order, and come in another. */
+/* The stages before have just read the frames, so they lie in the nearest cache. */
 static void
-frames_make(uint32_t ip_bytes)
+frames_make(struct burst *b, uint32_t ip_bytes)
 {
-	for (unsigned i = 0; i < FRAMES; i++) {
+	for (unsigned i = 0; i < BUFFERS; i++) {
 		struct rte_mbuf *m = &buffers[i].mbuf;
 		uint8_t *ip = buffers[i].data + RTE_PKTMBUF_HEADROOM + LINK_BYTES;
 
@@ -136,17 +147,7 @@ frames_make(uint32_t ip_bytes)
 		ip[0] = 4 << 4 | IPV4_BYTES / 4;
 		be16_store(ip + 2, (uint16_t)ip_bytes);
 		ip[9] = PROTO_UDP;
-		frames.mbufs[i] = m;
-	}
-	for (unsigned i = FRAMES - 1; i > 0; i--) {
-		const unsigned j = random_below(i + 1);
-		const uint32_t flow = frames.flows[i];
-		const port_ref port = frames.ports[i];
-
-		frames.flows[i] = frames.flows[j];
-		frames.ports[i] = frames.ports[j];
-		frames.flows[j] = flow;
-		frames.ports[j] = port;
+		b->mbufs[i] = m;
 	}
 }
 
@@ -171,7 +172,6 @@ burst_load(struct burst *b, uint64_t turn)
 {
 	const unsigned first = (unsigned)(turn * BURST_MAX % FRAMES);
 
-	memcpy(b->mbufs, &frames.mbufs[first], sizeof(b->mbufs));
 	memcpy(b->flows, &frames.flows[first], sizeof(b->flows));
 	memcpy(b->ports, &frames.ports[first], sizeof(b->ports));
 }
@@ -233,31 +233,60 @@ clock_hz(void)
 	       ((double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9);
 }
 
+/* What the reader did until now. */
+static struct work
+reader_sample(const struct reader_work *r, uint64_t *bursts)
+{
+	const struct work w = {
+		.packets = atomic_load_explicit(&r->packets, memory_order_acquire),
+		.cycles = atomic_load_explicit(&r->cycles, memory_order_relaxed),
+	};
+
+	*bursts = atomic_load_explicit(&r->bursts, memory_order_relaxed);
+	return w;
+}
+
+/* One round, between two exchanges, as one element of a JSON array. */
 static void
-measure(const struct options *o, struct host *h, struct reader_work *reader)
+round_run(const struct options *o, struct worker *w, struct shared *shared, uint64_t room,
+	  uint64_t cycles)
+{
+	const double before = exchange_measure(&shared->exchange);
+	uint64_t bursts, bursts_before;
+	const struct work read = reader_sample(&shared->work, &bursts_before);
+	const struct work done = deliver(w, &shared->work, room, 0, cycles);
+	struct work after;
+
+	wait_for_reader(w, &shared->work, o->stalled == 0 ? 0 : room);
+	after = reader_sample(&shared->work, &bursts);
+	after.packets -= read.packets;
+	after.cycles -= read.cycles;
+	printf("{\"packets\": %" PRIu64 ", \"daemon_cycles\": %.2f, \"application_cycles\": %.2f, "
+	       "\"application_burst\": %.1f, \"one_way_cycles\": [%.1f, %.1f]}",
+	       done.packets, (double)done.cycles / (double)done.packets,
+	       (double)after.cycles / (double)(after.packets > 0 ? after.packets : 1),
+	       (double)after.packets /
+		       (double)(bursts > bursts_before ? bursts - bursts_before : 1),
+	       before, exchange_measure(&shared->exchange));
+}
+
+static void
+measure(const struct options *o, struct host *h, struct shared *shared)
 {
 	const uint32_t ip_bytes = o->frame_bytes - FCS_BYTES - LINK_BYTES;
 	struct worker *w = worker_make(h);
 	const uint64_t room = (uint64_t)(o->ring_bytes / record_space(ip_bytes)) * o->applications;
 	const double hz = clock_hz();
-	uint64_t read, cycles, bursts;
-	struct work done;
 
-	frames_make(ip_bytes);
+	frames_make(&w->burst, ip_bytes);
 	burst_prepare(&w->burst, ip_bytes);
-	deliver(w, reader, room, WARM_UP, 0);
-	read = atomic_load_explicit(&reader->packets, memory_order_acquire);
-	cycles = atomic_load_explicit(&reader->cycles, memory_order_relaxed);
-	bursts = atomic_load_explicit(&reader->bursts, memory_order_relaxed);
-	done = deliver(w, reader, room, 0, (uint64_t)(o->seconds * hz));
-	read = atomic_load_explicit(&reader->packets, memory_order_acquire) - read;
-	cycles = atomic_load_explicit(&reader->cycles, memory_order_relaxed) - cycles;
-	bursts = atomic_load_explicit(&reader->bursts, memory_order_relaxed) - bursts;
-	printf("{\"packets\": %" PRIu64 ", \"daemon_cycles\": %.2f, \"application_cycles\": %.2f, "
-	       "\"application_burst\": %.1f, \"dropped\": %" PRIu64 "}\n",
-	       done.packets, (double)done.cycles / (double)done.packets,
-	       (double)cycles / (double)(read > 0 ? read : 1),
-	       (double)read / (double)(bursts > 0 ? bursts : 1),
+	deliver(w, &shared->work, room, WARM_UP, 0);
+	printf("{\"hz\": %.0f, \"record_bytes\": %u, \"rounds\": [", hz, record_space(ip_bytes));
+	for (unsigned i = 0; i < o->rounds; i++) {
+		fputs(i > 0 ? ",\n" : "\n", stdout);
+		round_run(o, w, shared, room, (uint64_t)(o->seconds * hz));
+	}
+	printf("\n], \"dropped\": %" PRIu64 "}\n",
 	       atomic_load_explicit(&w->counters.drops[DROP_RING_FULL], memory_order_relaxed));
 	flow_table_destroy(w->flows);
 	free(w);
@@ -272,6 +301,7 @@ options_parse(int argc, char **argv, struct options *o)
 		{ "stalled", required_argument, NULL, 't' },
 		{ "frame-bytes", required_argument, NULL, 'f' },
 		{ "ring-bytes", required_argument, NULL, 'r' },
+		{ "rounds", required_argument, NULL, 'n' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -288,6 +318,8 @@ options_parse(int argc, char **argv, struct options *o)
 			o->frame_bytes = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'r')
 			o->ring_bytes = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'n')
+			o->rounds = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			o->seconds = strtod(optarg, NULL);
 		else
@@ -305,16 +337,17 @@ main(int argc, char **argv)
 			     .applications = 1,
 			     .frame_bytes = 64,
 			     .ring_bytes = RING_BYTES_DEFAULT,
-			     .seconds = 0.3 };
+			     .rounds = 40,
+			     .seconds = 0.005 };
 	static struct host h;
-	struct reader_work *reader = mmap(NULL, sizeof(*reader), PROT_READ | PROT_WRITE,
-					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
 	int rc;
 
-	if (!options_parse(argc, argv, &o) || reader == MAP_FAILED) {
+	if (!options_parse(argc, argv, &o) || shared == MAP_FAILED) {
 		fprintf(stderr, "usage: ring-bench [--cores A,B] [--applications N] [--stalled N] "
-				"[--frame-bytes N] [--ring-bytes N] [--seconds S]\n");
+				"[--frame-bytes N] [--ring-bytes N] [--rounds N] [--seconds S]\n");
 		return 2;
 	}
 	rc = host_open(&h);
@@ -324,14 +357,14 @@ main(int argc, char **argv)
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(reader_run(h.path, o.cores[1], o.applications, o.stalled, o.ring_bytes,
-				 reader));
+				 shared));
 	}
 	rc = host_attach(&h, o.applications);
 	if (rc != 0)
 		fail("attaching", rc);
 	if (!host_pin(o.cores[0]))
 		fail("core", -EINVAL);
-	measure(&o, &h, reader);
+	measure(&o, &h, shared);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	host_close(&h);

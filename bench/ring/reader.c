@@ -54,10 +54,48 @@ add(_Atomic uint64_t *to, uint64_t n)
 			      memory_order_relaxed);
 }
 
+static void
+turn_await(struct exchange *e, uint32_t turn)
+{
+	while (atomic_load_explicit(&e->turn, memory_order_acquire) != turn)
+		;
+}
+
+/* Takes part in an exchange if the daemon has begun one. */
+static void
+exchange_answer(struct exchange *e)
+{
+	uint32_t turn = atomic_load_explicit(&e->turn, memory_order_acquire);
+
+	if (turn % 2 == 0)
+		return;
+	for (unsigned i = 0; i < EXCHANGE_ROUNDS; i++, turn += 2) {
+		turn_await(e, turn);
+		atomic_store_explicit(&e->turn, turn + 1, memory_order_release);
+	}
+}
+
+double
+exchange_measure(struct exchange *e)
+{
+	uint32_t turn = atomic_load_explicit(&e->turn, memory_order_relaxed);
+	uint64_t start = 0;
+
+	for (unsigned i = 0; i < EXCHANGE_ROUNDS; i++) {
+		/* The first one only wakes the reader. */
+		if (i == 1)
+			start = clock_cycles();
+		atomic_store_explicit(&e->turn, ++turn, memory_order_release);
+		turn_await(e, ++turn);
+	}
+	return (double)(clock_cycles() - start) / (2 * (EXCHANGE_ROUNDS - 1));
+}
+
 int
 reader_run(const char *socket_path, int core, unsigned applications, unsigned stalled,
-	   uint32_t ring_bytes, struct reader_work *work)
+	   uint32_t ring_bytes, struct shared *shared)
 {
+	struct reader_work *work = &shared->work;
 	uint64_t payload = 0, packets = 0;
 
 	for (unsigned i = 0; i < applications; i++)
@@ -66,6 +104,7 @@ reader_run(const char *socket_path, int core, unsigned applications, unsigned st
 	if (!host_pin(core))
 		return 1;
 	for (;;) {
+		exchange_answer(&shared->exchange);
 		const uint64_t start = clock_cycles();
 		uint64_t taken = 0, bursts = 0;
 

@@ -18,8 +18,24 @@ struct reader_work {
 	_Atomic uint64_t payload;
 };
 
+/* One line that both cores pass to each other: what it costs is what a line costs. Each turn is
+ * stored with release by one and awaited with acquire by the other. */
+struct exchange {
+	alignas(CACHE_LINE) _Atomic uint32_t turn;
+};
+#define EXCHANGE_ROUNDS 1000 /* of one exchange; two ways each */
+
+/* What daemon and applications of one round share. */
+struct shared {
+	struct reader_work work;
+	struct exchange exchange;
+};
+
+/* Begins an exchange with the reader, which is idle or about to be. The mean way in cycles. */
+double exchange_measure(struct exchange *e);
+
 /* Attaches `applications` applications with one port each at `socket_path`, then reads their ports
  * in turn, on core `core`, for ever; `stalled` of them it never reads. Returns only when something
  * fails: 1, said on stderr. */
 int reader_run(const char *socket_path, int core, unsigned applications, unsigned stalled,
-	       uint32_t ring_bytes, struct reader_work *work);
+	       uint32_t ring_bytes, struct shared *shared);

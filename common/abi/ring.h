@@ -27,7 +27,7 @@
 #include "common/base/limits.h"
 
 #define SEGMENT_MAGIC   0x62657274u /* "bert" */
-#define SEGMENT_VERSION 1u
+#define SEGMENT_VERSION 2u
 
 enum segment_kind {
 	SEGMENT_PORT = 1,      /* berthd writes: rx rings and their `produced` */
@@ -46,21 +46,99 @@ enum record_flag {
 	RECORD_LATER = 1u << 6, /* not the first one: l4_offset and payload_offset are its data's */
 };
 
-/* Head of each record, followed by `packet_bytes` of one IP packet, then padding of
- * any content to RECORD_ALIGN. In a tx ring the application fills packet_bytes, flags (RECORD_PAD
- * or 0; another value breaks the ring), zone and flow (0: none); the rest is ignored. */
+/* What the head of a record says. */
 struct record {
-	uint32_t packet_bytes;   /* 1..PACKET_BYTES_MAX; with RECORD_PAD: unused */
-	uint16_t flags;          /* enum record_flag */
-	uint16_t zone;           /* 0..ZONES_MAX-1 */
 	uint64_t flow;           /* flow handle: a hint, 0 is none */
-	uint32_t binding;        /* id of the binding that chose this port */
+	uint32_t binding;        /* id of what chose this port, 0..RECORD_BINDING_MAX */
+	uint16_t packet_bytes;   /* 1..PACKET_BYTES_MAX; with RECORD_PAD: unused */
 	uint16_t l4_offset;      /* from the start of the IP packet, 20..packet_bytes */
 	uint16_t payload_offset; /* past the transport header, l4_offset..packet_bytes */
+	uint16_t flags;          /* enum record_flag */
+	uint16_t zone;           /* 0..ZONES_MAX-1 */
 	uint8_t proto;           /* IANA number of the transport protocol */
-	uint8_t reserved[7];
 };
-static_assert(sizeof(struct record) == 32, "half a cache line before the packet");
+
+/* Head of each record, followed by `packet_bytes` of one IP packet, then padding of any content to
+ * RECORD_ALIGN. With 16 bytes the smallest frames that Ethernet knows take one line, head included.
+ *
+ * words[0]: 0..15 generation, 16..43 index, 48..52 worker of the flow's handle, in its own places;
+ * 44..47 payload_offset - l4_offset, by 4; 53..59 flags; 60..63 the upper bits of binding.
+ * words[1]: 0..13 packet_bytes; 14..21 l4_offset, by 4; 22..29 proto; 30..41 zone; 42..63 the lower
+ * bits of binding.
+ *
+ * In a tx ring the application fills packet_bytes, flags (RECORD_PAD or 0; another value breaks the
+ * ring), zone and flow (0: none); the rest is ignored. */
+struct record_head {
+	uint64_t words[2];
+};
+static_assert(sizeof(struct record_head) == 16, "a quarter of a line before the packet");
+
+#define RECORD_FLOW_MASK   0x001f0fffffffffffu
+#define RECORD_FLAGS_MASK  0x7fu
+#define RECORD_BINDING_LOW 22u
+#define RECORD_BINDING_MAX ((1u << (RECORD_BINDING_LOW + 4)) - 1)
+#define RECORD_BYTES_MASK  ((1u << 14) - 1)
+#define RECORD_L4_MAX      (4u * 255) /* of l4_offset */
+#define RECORD_PAYLOAD_MAX (4u * 15)  /* of payload_offset - l4_offset */
+static_assert(PACKET_BYTES_MAX <= RECORD_BYTES_MASK && ZONES_MAX <= 1 << 12 &&
+		      WORKERS_MAX <= 1 << 5 && BINDINGS_MAX <= RECORD_BINDING_MAX,
+	      "everything has its place");
+
+/* The two words of a head. What does not fit is cut off: berthd makes no such thing, an application
+ * may. */
+static inline uint64_t
+record_word0(uint64_t flow, uint32_t flags, uint32_t header_bytes, uint32_t binding)
+{
+	return (flow & RECORD_FLOW_MASK) | (uint64_t)(binding >> RECORD_BINDING_LOW) << 60 |
+	       (uint64_t)(header_bytes / 4 & 15) << 44 |
+	       (uint64_t)(flags & RECORD_FLAGS_MASK) << 53;
+}
+static inline uint64_t
+record_word1(uint32_t packet_bytes, uint32_t l4_offset, uint8_t proto, uint16_t zone,
+	     uint32_t binding)
+{
+	return (packet_bytes & RECORD_BYTES_MASK) | (l4_offset / 4 & 255) << 14 |
+	       (uint32_t)proto << 22 | (uint64_t)(zone & (ZONES_MAX - 1)) << 30 |
+	       (uint64_t)binding << 42;
+}
+
+static inline struct record_head
+record_pack(const struct record *r)
+{
+	return (struct record_head){ {
+		record_word0(r->flow, r->flags, (uint32_t)r->payload_offset - r->l4_offset,
+			     r->binding),
+		record_word1(r->packet_bytes, r->l4_offset, r->proto, r->zone, r->binding),
+	} };
+}
+
+static inline uint32_t
+record_flags(uint64_t word0)
+{
+	return word0 >> 53 & RECORD_FLAGS_MASK;
+}
+static inline uint32_t
+record_packet_bytes(uint64_t word1)
+{
+	return word1 & RECORD_BYTES_MASK;
+}
+
+static inline struct record
+record_unpack(struct record_head h)
+{
+	const uint16_t l4_offset = (uint16_t)((h.words[1] >> 14 & 255) * 4);
+
+	return (struct record){
+		.flow = h.words[0] & RECORD_FLOW_MASK,
+		.binding = (uint32_t)(h.words[1] >> 42 | h.words[0] >> 60 << RECORD_BINDING_LOW),
+		.packet_bytes = (uint16_t)record_packet_bytes(h.words[1]),
+		.l4_offset = l4_offset,
+		.payload_offset = (uint16_t)(l4_offset + (h.words[0] >> 44 & 15) * 4),
+		.flags = (uint16_t)record_flags(h.words[0]),
+		.zone = (uint16_t)(h.words[1] >> 30 & (ZONES_MAX - 1)),
+		.proto = (uint8_t)(h.words[1] >> 22),
+	};
+}
 
 /* The worker that a flow handle names; may be out of range, as the handle may be anything. An
  * answer put into that worker's tx ring needs no hand-over. */
@@ -81,7 +159,7 @@ record_flow_of_worker(uint32_t worker)
 static inline uint32_t
 record_space(uint32_t packet_bytes)
 {
-	return ((uint32_t)sizeof(struct record) + packet_bytes + RECORD_ALIGN - 1) &
+	return ((uint32_t)sizeof(struct record_head) + packet_bytes + RECORD_ALIGN - 1) &
 	       ~(uint32_t)(RECORD_ALIGN - 1);
 }
 

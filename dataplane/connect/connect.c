@@ -135,10 +135,10 @@ next_id(struct connect_table *t)
 {
 	do
 		t->last_id++;
-	while ((t->last_id & ~CONNECT_ID) == 0 ||
+	while ((t->last_id & (CONNECT_ID - 1)) == 0 ||
 	       atomic_load_explicit(&t->live[t->last_id & t->live_mask], memory_order_relaxed) !=
 		       0);
-	return t->last_id | CONNECT_ID;
+	return (t->last_id & (CONNECT_ID - 1)) | CONNECT_ID;
 }
 
 /* Makes one side of an entry a socket of the request's port; returns its id. */

@@ -22,11 +22,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/abi/ring.h"
 #include "common/base/limits.h"
 #include "dataplane/flow/flow.h"
 
-/* Ids of sockets, beside those of bindings, which are below. */
-#define CONNECT_ID 0x80000000u
+/* Ids of sockets, beside those of bindings, which are below. A record has room for both. */
+#define CONNECT_ID     0x02000000u
+#define CONNECT_ID_MAX 0x03ffffffu
+static_assert(CONNECT_ID_MAX == RECORD_BINDING_MAX, "of all ids");
 /* Accounts that pairs may be counted for: 0..CONNECT_ACCOUNTS_MAX-1. */
 #define CONNECT_ACCOUNTS_MAX 2048u
 /* For connect_request.worker: any. */

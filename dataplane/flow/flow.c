@@ -298,19 +298,22 @@ flow_entry_at(const struct flow_table *t, uint32_t index)
 	return &t->entries[index];
 }
 
+const struct flow_entry *
+flow_entries(const struct flow_table *t)
+{
+	return t->entries;
+}
+
 struct flow_detail *
 flow_detail_at(const struct flow_table *t, uint32_t index)
 {
 	return &t->details[index];
 }
 
-/* Bits 48..63 worker, 16..47 index, 0..15 generation. */
 uint64_t
 flow_handle(const struct flow_table *t, uint32_t index)
 {
-	const uint16_t generation = flow_load(&t->entries[index].generation, memory_order_relaxed);
-
-	return (uint64_t)t->worker << 48 | (uint64_t)index << 16 | generation;
+	return flow_handle_of(t->worker, index, &t->entries[index]);
 }
 
 uint16_t

@@ -129,6 +129,8 @@ bool flow_limbo_closed(const struct flow_table *t);
 void flow_limbo_free(struct flow_table *t);
 
 struct flow_entry *flow_entry_at(const struct flow_table *t, uint32_t index);
+/* All of them; constant. */
+const struct flow_entry *flow_entries(const struct flow_table *t);
 struct flow_detail *flow_detail_at(const struct flow_table *t, uint32_t index);
 
 /* A handle that fits in a record: worker, index, generation; never 0. The generation has 16 bits: a
@@ -136,6 +138,13 @@ struct flow_detail *flow_detail_at(const struct flow_table *t, uint32_t index);
  * hint: whoever acts on what a packet says also compares the packet's tuple with the entry's key.
  * Writer. */
 uint64_t flow_handle(const struct flow_table *t, uint32_t index);
+/* The same where the entry is at hand. Bits 48..63 worker, 16..47 index, 0..15 generation. */
+static inline uint64_t
+flow_handle_of(uint16_t worker, uint32_t index, const struct flow_entry *e)
+{
+	return (uint64_t)worker << 48 | (uint64_t)index << 16 |
+	       flow_load(&e->generation, memory_order_relaxed);
+}
 /* The worker that a handle (from anyone: hostile) names; may be out of range. Pure. */
 uint16_t flow_handle_worker(uint64_t handle);
 /* The live entry that a handle names, or FLOW_NONE when it is stale or nonsense. Writer. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port_ring.c: berthd's ends of the rings: the halves that run once per wrap or once per packet
- * sent. */
+/* port_ring.c: berthd's ends of the rings: what runs once per wrap or once per packet sent. */
 #include "dataplane/port/port_ring.h"
 
-#include <errno.h>
+#include <string.h>
+
+#include "dataplane/port/port_put.h"
 
 void
 rx_ring_init(struct rx_ring *r, struct segment *segment, const struct segment *peer, uint32_t rings,
@@ -20,7 +21,7 @@ rx_ring_init(struct rx_ring *r, struct segment *segment, const struct segment *p
 
 /* Loads the application's count once and keeps it if it moved forward through published bytes only,
  * which is all that R1 and R2 allow. */
-static bool
+static void
 rx_ring_consumed_load(struct rx_ring *r)
 {
 	const uint32_t consumed = atomic_load_explicit(r->consumed_shared, memory_order_acquire);
@@ -28,36 +29,47 @@ rx_ring_consumed_load(struct rx_ring *r)
 	if (consumed - r->consumed > r->published - r->consumed || consumed % RECORD_ALIGN != 0) {
 		atomic_store_explicit(&r->broken, 1, memory_order_relaxed);
 		r->room = 0;
-		return false;
+		return;
 	}
 	r->consumed = consumed;
+}
+
+/* Whether `room` bytes, counted across the ring's end, hold a record, and the padding before it. */
+static bool
+rx_ring_fit(struct rx_ring *r, uint32_t space)
+{
+	const uint32_t room = r->ring_bytes - (r->produced - r->consumed);
+	const uint32_t offset = r->produced & (r->ring_bytes - 1);
+	const uint32_t to_end = r->ring_bytes - offset;
+
+	if (space <= to_end) {
+		r->room = room < to_end ? room : to_end;
+		return space <= r->room;
+	}
+	if (space + to_end > room)
+		return false;
+	const struct record_head pad = record_pack(&(struct record){ .flags = RECORD_PAD });
+
+	memcpy(r->data + offset, &pad, sizeof(pad));
+	r->produced += to_end;
+	r->room = room - to_end;
 	return true;
 }
 
-int
-rx_ring_put_slow(struct rx_ring *r, const struct record *head, const void *packet)
+bool
+rx_ring_make_room(struct rx_ring *r, uint32_t space, bool *looked, struct rx_put_result *result)
 {
-	const uint32_t space = record_space(head->packet_bytes);
-	const uint32_t to_end = r->ring_bytes - (r->produced & (r->ring_bytes - 1));
-	uint32_t room;
-
-	if (rx_ring_broken(r) || !rx_ring_consumed_load(r))
-		return -EPROTO;
-	room = r->ring_bytes - (r->produced - r->consumed);
-	if (space > to_end) {
-		if (space + to_end > room)
-			return -ENOSPC;
-		memcpy(r->data + (r->produced & (r->ring_bytes - 1)),
-		       &(struct record){ .flags = RECORD_PAD }, sizeof(struct record));
-		r->produced += to_end;
-		r->room = room - to_end;
-	} else {
-		r->room = room < to_end ? room : to_end;
-		if (space > r->room)
-			return -ENOSPC;
+	if (!*looked && !rx_ring_broken(r))
+		rx_ring_consumed_load(r);
+	*looked = true;
+	if (rx_ring_broken(r)) {
+		result->broken++;
+		return false;
 	}
-	rx_ring_write(r, head, packet, space);
-	return 0;
+	if (rx_ring_fit(r, space))
+		return true;
+	result->full++;
+	return false;
 }
 
 void
@@ -86,13 +98,11 @@ static struct record
 record_load(const uint8_t *at)
 {
 	const _Atomic uint64_t *shared = (const _Atomic uint64_t *)(const void *)at;
-	uint64_t words[sizeof(struct record) / sizeof(uint64_t)];
-	struct record head;
+	struct record_head head;
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		words[i] = atomic_load_explicit(&shared[i], memory_order_relaxed);
-	memcpy(&head, words, sizeof(head));
-	return head;
+	for (unsigned i = 0; i < sizeof(head.words) / sizeof(head.words[0]); i++)
+		head.words[i] = atomic_load_explicit(&shared[i], memory_order_relaxed);
+	return record_unpack(head);
 }
 
 const uint8_t *
@@ -125,7 +135,7 @@ tx_ring_take(struct tx_ring *r, uint32_t *waiting, struct record *head)
 	r->consumed += (uint32_t)space;
 	*waiting -= (uint32_t)space;
 	*head = copy;
-	return r->data + offset + sizeof(*head);
+	return r->data + offset + sizeof(struct record_head);
 broken:
 	tx_ring_break(r);
 	*waiting = 0;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port_ring.h: berthd's ends of the rings of common/abi/ring.h. Served by port_ring.c.
+/* port_ring.h: berthd's ends of the rings of common/abi/ring.h. Served by port_ring.c, and by
+ * the forms of port_put.h.
  *
  * One struct is one worker's end; only that worker calls the functions on it, while control makes
  * it before and takes it down after the worker can see it. What any thread may call says so. */
 #pragma once
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "common/abi/ring.h"
 
 /* Writes records into one rx ring. Private to berthd (R3). */
 struct rx_ring {
-	uint8_t *data;
+	alignas(CACHE_LINE) uint8_t *data;
 	_Atomic uint32_t *produced_shared;       /* ours, the application reads it */
 	const _Atomic uint32_t *consumed_shared; /* the application's: hostile */
 	uint32_t ring_bytes;
@@ -24,58 +25,53 @@ struct rx_ring {
 	uint32_t consumed;       /* last value that kept R1 and R2 */
 	_Atomic uint32_t broken; /* set once by the worker when a rule broke; read by control */
 };
+static_assert(sizeof(struct rx_ring) == CACHE_LINE, "neighbours belong to other workers");
 
 /* `segment` is a SEGMENT_PORT mapping, `peer` its SEGMENT_PORT_PEER, both new; `ring` 0..rings-1.
  */
 void rx_ring_init(struct rx_ring *r, struct segment *segment, const struct segment *peer,
 		  uint32_t rings, uint32_t ring_bytes, uint32_t ring);
 
-/* Copies `bytes` exactly, none of the source's neighbours with them: they may be another
- * application's. The common sizes are copied by wide moves that overlap at the end. */
-static inline void
-packet_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
-{
-	uint32_t done = 0;
+/* One packet for an rx ring. */
+struct rx_put {
+	struct record_head head; /* tells how many bytes are at `packet`: 1..PACKET_BYTES_MAX */
+	const uint8_t *packet;
+	uint64_t reserved;
+};
+static_assert(sizeof(struct rx_put) == 32, "two in a line");
 
-	if (bytes < 32 || bytes > 256) {
-		memcpy(to, from, bytes);
-		return;
-	}
-	do {
-		memcpy(to + done, from + done, 32);
-		done += 32;
-	} while (done + 32 <= bytes);
-	memcpy(to + bytes - 32, from + bytes - 32, 32);
+/* What became of packets that were put. */
+struct rx_put_result {
+	uint32_t packets, bytes; /* in the ring; IP bytes */
+	uint32_t full;           /* without room */
+	uint32_t broken;         /* the application broke R1 or R2, now or before */
+};
+
+/* Copies records and their packets into the ring, unseen until published. Each finds its own end,
+ * so a small packet may have room where a large one before it had none. */
+void rx_ring_put_burst(struct rx_ring *r, const struct rx_put *puts, uint16_t n,
+		       struct rx_put_result *result);
+/* To be called between that, for any number of rings, and rx_ring_publish(). */
+void rx_rings_settle(void);
+
+/* Asks for a line that will be written, with the right to write. Compilers make a plain prefetch of
+ * __builtin_prefetch(at, 1) unless told that the processor knows better, and then the line comes
+ * twice; where it does not know prefetchw, that does nothing. */
+static inline void
+prefetch_write(const void *at)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
 }
 
-/* The rare half of rx_ring_put(): at the ring's end, or when the known room is used up. */
-int rx_ring_put_slow(struct rx_ring *r, const struct record *head, const void *packet);
-
-/* Writes one record where there is room for it. */
+/* Asks for the line that the next publication goes to: the application's core holds it. */
 static inline void
-rx_ring_write(struct rx_ring *r, const struct record *head, const void *packet, uint32_t space)
+rx_ring_prefetch(const struct rx_ring *r)
 {
-	uint8_t *at = r->data + (r->produced & (r->ring_bytes - 1));
-
-	memcpy(at, head, sizeof(*head));
-	packet_copy(at + sizeof(*head), (const uint8_t *)packet, head->packet_bytes);
-	r->produced += space;
-	r->room -= space;
-}
-
-/* Copies one record and its packet (head->packet_bytes, 1..PACKET_BYTES_MAX, at `packet`) into the
- * ring, unseen until published. 0, -ENOSPC: no room; -EPROTO: the application broke R1 or R2, now
- * or before. */
-static inline int
-rx_ring_put(struct rx_ring *r, const struct record *head, const void *packet)
-{
-	const uint32_t space = record_space(head->packet_bytes);
-
-	assert(head->packet_bytes >= 1 && head->packet_bytes <= PACKET_BYTES_MAX);
-	if (__builtin_expect(space > r->room, 0))
-		return rx_ring_put_slow(r, head, packet);
-	rx_ring_write(r, head, packet, space);
-	return 0;
+	prefetch_write(r->produced_shared);
 }
 
 /* Shows all records put so far to the application. */
@@ -107,7 +103,7 @@ rx_ring_broken(const struct rx_ring *r)
 
 /* Reads records from one tx ring. Private to berthd. */
 struct tx_ring {
-	const uint8_t *data;
+	alignas(CACHE_LINE) const uint8_t *data;
 	const _Atomic uint32_t *produced_shared; /* the application's: hostile */
 	_Atomic uint32_t *consumed_shared;       /* ours */
 	uint32_t ring_bytes;
@@ -115,6 +111,7 @@ struct tx_ring {
 	uint32_t released; /* last value of *consumed_shared */
 	_Atomic uint32_t broken;
 };
+static_assert(sizeof(struct tx_ring) == CACHE_LINE, "neighbours belong to other workers");
 
 /* `peer` is a SEGMENT_APP_PEER mapping, `segment` its SEGMENT_APP, both new; `ring` 0..rings-1. */
 void tx_ring_init(struct tx_ring *r, const struct segment *peer, struct segment *segment,

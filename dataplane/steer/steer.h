@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* steer.h: packets into the rings of their ports. Served by steer.c. Worker. */
+/* steer.h: the packets of a burst, gathered by port. Served by steer.c. Worker. */
 #pragma once
 
-#include "common/abi/ring.h"
-#include "dataplane/counter_block.h"
-#include "dataplane/port/port_ring.h"
-#include "dataplane/port_block.h"
+#include "common/base/limits.h"
+#include "dataplane/flow/flow.h"
 
-/* Rings that got records since the last publish. */
+#define STEER_END UINT8_MAX
+static_assert(BURST_MAX < STEER_END, "places in a burst");
+
+/* A worker's memory of the gathering; between bursts each element is STEER_END. */
 struct steer {
-	uint16_t n;
-	struct rx_ring *touched[BURST_MAX];
-	struct counter_block *counters;
+	uint8_t first[PORTS_MAX]; /* by port id: its first packet in the burst */
 };
 
-/* Copies one packet into `ring`, unseen until steer_publish(). Counts it as delivered, or as
- * dropped by ring_full or ring_broken. The caller frees the buffer in either case. */
-void steer_put(struct steer *s, struct rx_ring *ring, struct port_block *port,
-	       const struct record *head, const void *ip);
-/* Shows each touched ring's records to its application: one store per ring. */
-void steer_publish(struct steer *s);
+/* Group g is packets order[first[g]] to order[first[g + 1] - 1] of the burst, all for port id
+ * ports[g], in the burst's order. */
+struct steer_plan {
+	uint16_t groups;
+	uint16_t ports[BURST_MAX];
+	uint8_t first[BURST_MAX + 1];
+	uint8_t order[BURST_MAX];
+};
+
+void steer_init(struct steer *s);
+
+/* Gathers n packets (0..BURST_MAX) by the id of their ports. Of one id there is one generation at a
+ * time. */
+void steer_gather(struct steer *s, const port_ref *ports, uint16_t n, struct steer_plan *plan);

@@ -192,7 +192,7 @@ make_worker(struct dataplane *dp, uint16_t id)
 	w->dp = dp;
 	w->id = id;
 	w->rules = atomic_load_explicit(&dp->rules, memory_order_relaxed);
-	w->steer.counters = &w->counters;
+	steer_init(&w->steer);
 	far_ends_init(&w->far_ends, dp->secret.key[0]);
 	reject_limit_init(&w->reject_limit, dp->options.reject_per_second, 0);
 	dp->workers[id] = w;

@@ -164,13 +164,9 @@ entry_confirm(const struct worker *w, struct flow_entry *e, const struct flow_de
 }
 
 uint32_t
-flows_binding(const struct worker *w, uint32_t index, unsigned side)
+flows_far_binding(const struct worker *w, uint32_t index)
 {
-	const struct flow_entry *e = flow_entry_at(w->flows, index);
-
-	if (entry_port(w, e, side) != PORT_REF_NONE)
-		return atomic_load_explicit(&e->binding, memory_order_relaxed);
-	return end_of(w, e, flow_detail_at(w->flows, index), side).id;
+	return far_port(w, flow_detail_at(w->flows, index)).id;
 }
 
 static bool

@@ -96,27 +96,45 @@ send_out(struct worker *w, const struct burst *b, uint16_t i)
 	emit_routed(w, b->mbufs[i], b->apps[i], key->zone, &destination);
 }
 
-/* Delivers packet i to another application here. */
-static void
-send_here(struct worker *w, struct burst *b, uint16_t i)
+/* Finds the port here that packet i is for; false: it is dropped. */
+static bool
+bind_here(struct worker *w, struct burst *b, uint16_t i)
 {
-	port_ref port;
-	const enum drop_reason reason = flows_destination(w, b->flows[i], !b->direction[i],
-							  &b->packets[i], b->hashes[i], &port);
+	const enum drop_reason reason = flows_destination(
+		w, b->flows[i], !b->direction[i], &b->packets[i], b->hashes[i], &b->ports[i]);
 
 	if (reason == DROP_PORT_CLOSED)
 		worker_knock(w, &b->packets[i]);
-	if (reason != DROP_NONE) {
+	if (reason != DROP_NONE)
 		worker_drop(w, b->mbufs[i], reason);
-		return;
-	}
-	deliver_packet(w, b, i, port);
-	rte_pktmbuf_free(b->mbufs[i]);
+	return reason == DROP_NONE;
+}
+
+/* Whether the flow's owner lets packet i go, after which its entry and port are known. */
+static enum drop_reason
+admit_send(struct worker *w, struct burst *b, uint16_t i)
+{
+	const struct packet *p = &b->packets[i];
+	const uint8_t *frame = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+	port_ref from;
+	enum drop_reason reason =
+		flows_authorise(w, b->apps[i], p, frame, &b->keys[i], b->direction[i], b->hashes[i],
+				&b->flows[i], &from);
+
+	if (reason == DROP_NONE)
+		reason = flows_account(w, b->flows[i], p, frame, b->direction[i], LINK_NONE, NULL);
+	if (reason != DROP_NONE)
+		return reason;
+	count_word(&w->ports[port_ref_id(from)].sent, 1);
+	count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
+	return DROP_NONE;
 }
 
 void
 outbound_flow(struct worker *w, struct burst *b)
 {
+	uint16_t kept = 0;
+
 	if (b->n == 0)
 		return;
 	flow_lookup_burst(w->flows, b->keys, b->hashes, b->flows, b->n);
@@ -126,29 +144,23 @@ outbound_flow(struct worker *w, struct burst *b)
 			__builtin_prefetch(flow_detail_at(w->flows, b->flows[i]));
 	}
 	for (uint16_t i = 0; i < b->n; i++) {
-		const struct packet *p = &b->packets[i];
-		port_ref from;
-		const uint8_t *frame = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
-		enum drop_reason reason =
-			flows_authorise(w, b->apps[i], p, frame, &b->keys[i], b->direction[i],
-					b->hashes[i], &b->flows[i], &from);
+		const enum drop_reason reason = admit_send(w, b, i);
 
-		if (reason == DROP_NONE)
-			reason = flows_account(w, b->flows[i], p, frame, b->direction[i], LINK_NONE,
-					       NULL);
 		if (reason != DROP_NONE) {
 			worker_drop(w, b->mbufs[i], reason);
 			continue;
 		}
-		count_word(&w->ports[port_ref_id(from)].sent, 1);
-		count_word(&w->ports[port_ref_id(from)].sent_bytes, p->l3_bytes);
 		b->record_flags[i] = RECORD_LOCAL;
-		if (flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL)
-			send_here(w, b, i);
-		else
+		if ((flow_entry_flags(flow_entry_at(w->flows, b->flows[i])) & FLOW_LOCAL) == 0)
 			send_out(w, b, i);
+		else if (bind_here(w, b, i))
+			burst_move_keyed(b, i, kept++);
 	}
-	steer_publish(&w->steer);
+	b->n = kept;
+	if (kept == 0)
+		return;
+	deliver_burst(w, b);
+	rte_pktmbuf_free_bulk(b->mbufs, kept);
 }
 
 uint16_t

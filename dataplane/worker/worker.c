@@ -23,7 +23,6 @@ poll_begin(struct worker *w)
 static void
 poll_end(struct worker *w, bool busy)
 {
-	steer_publish(&w->steer);
 	handover_flush(w);
 	emit_flush(w);
 	rte_rcu_qsbr_quiescent(w->dp->published_qsbr, w->id);

@@ -22,6 +22,7 @@
 #include "dataplane/counter_block.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/policy/reject.h"
+#include "dataplane/port_block.h"
 #include "dataplane/rx/generator.h"
 #include "dataplane/rx/rx.h"
 #include "dataplane/steer/steer.h"
@@ -210,11 +211,10 @@ void outbound_flow(struct worker *w, struct burst *b);
  * can write: one sound packet of a transport with ports. Trims it, fills its checksums and *p. */
 enum drop_reason outbound_check(struct rte_mbuf *m, uint16_t zone, struct packet *p);
 
-/* deliver.c: gives packet i of the burst, whose entry is known, to its port: a copy to its ring,
- * which steer_publish() shows, or the buffer itself to the device at its end, and then b->mbufs[i]
- * is NULL. */
-void deliver_packet(struct worker *w, struct burst *b, uint16_t i, port_ref port);
-/* The same of all packets, to b->ports, and shows them. The buffers stay the caller's. */
+/* deliver.c: gives all packets of the burst, whose entries are known, to b->ports: a copy to a
+ * ring, each port's shown with one store, or the buffer itself to the device at the port's end, and
+ * then its place in b->mbufs is NULL. Counts each as delivered, or why not. Other buffers stay the
+ * caller's. */
 void deliver_burst(struct worker *w, struct burst *b);
 
 /* flows.c: what flow, bind and track do to one packet.
@@ -247,9 +247,9 @@ uint32_t flows_expire(struct flow_table *t, uint32_t index, uint32_t idle_ms, vo
 void flows_end(struct worker *w, uint32_t index, enum flow_end why);
 /* Ends the flow of a connected socket that was closed, unless somebody else is in it by now. */
 void flows_closed(struct worker *w, const struct connect_closed *closed);
-/* The binding by which endpoint `side` was decided, after one of the functions above said where
- * it goes. */
-uint32_t flows_binding(const struct worker *w, uint32_t index, unsigned side);
+/* The binding by which the flow's far end was decided, which is a port here; after one of the
+ * functions above said so. */
+uint32_t flows_far_binding(const struct worker *w, uint32_t index);
 /* Where packets to the flow's far end go, as its own packets came: the link and the Ethernet
  * address. False: nobody knows, or they came in an envelope (*link is LINK_ENCLOSED). */
 bool flows_way_back(const struct worker *w, uint32_t index, uint16_t *link, uint8_t mac[6]);

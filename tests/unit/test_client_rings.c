@@ -68,16 +68,19 @@ produce(struct fixture *f, uint32_t ring, const struct record *head, uint32_t sp
 	const uint32_t at = atomic_load(produced);
 	uint8_t *to = segment_ring(f->d.port.ours, FAKE_RINGS, FAKE_BYTES, ring);
 
-	memcpy(to + (at & (FAKE_BYTES - 1)), head, sizeof(*head));
+	const struct record_head packed = record_pack(head);
+
+	memcpy(to + (at & (FAKE_BYTES - 1)), &packed, sizeof(packed));
 	atomic_store_explicit(produced, at + space, memory_order_release);
 }
 
 static void
 packet(struct fixture *f, uint32_t ring, uint32_t bytes)
 {
-	const struct record head = {
-		.packet_bytes = bytes, .l4_offset = 20, .payload_offset = 28, .proto = PROTO_UDP
-	};
+	const struct record head = { .packet_bytes = (uint16_t)bytes,
+				     .l4_offset = 20,
+				     .payload_offset = 28,
+				     .proto = PROTO_UDP };
 
 	produce(f, ring, &head, record_space(bytes));
 }
@@ -213,9 +216,13 @@ Test(client_rings, nonsense)
 		{ "no bytes", { 0 }, 64 },
 		{ "bytes beyond the count", { .packet_bytes = 64 }, 64 },
 		{ "bytes beyond every packet", { .packet_bytes = PACKET_BYTES_MAX + 1 }, 16384 },
-		{ "bytes that wrap", { .packet_bytes = UINT32_MAX }, 64 },
-		{ "transport past the payload", { 20, .l4_offset = 20, .payload_offset = 19 }, 64 },
-		{ "payload past the packet", { 20, .l4_offset = 20, .payload_offset = 21 }, 64 },
+		{ "all bits of bytes", { .packet_bytes = RECORD_BYTES_MASK }, 64 },
+		{ "transport past the packet",
+		  { .packet_bytes = 20, .l4_offset = 24, .payload_offset = 24 },
+		  64 },
+		{ "payload past the packet",
+		  { .packet_bytes = 20, .l4_offset = 20, .payload_offset = 24 },
+		  64 },
 		{ "a pad that is too short", { .flags = RECORD_PAD }, 64 },
 		{ "a count that is no line", { .packet_bytes = 20 }, 32 },
 		{ "a count beyond the ring", { .packet_bytes = 20 }, FAKE_BYTES + 64 },

@@ -122,11 +122,12 @@ deliver(uint32_t ring, const char *from, uint16_t from_port, const char *to, uin
 	const uint32_t l4 = v6 ? 40 : 20, length = (uint32_t)strlen(payload);
 	const uint64_t one = 1;
 	uint8_t ip[512] = { [0] = (uint8_t)(v6 ? 0x60 : 0x45) };
-	const struct record head = { .packet_bytes = l4 + 8 + length,
+	const struct record head = { .packet_bytes = (uint16_t)(l4 + 8 + length),
 				     .flags = v6 ? RECORD_IPV6 : 0,
 				     .l4_offset = (uint16_t)l4,
 				     .payload_offset = (uint16_t)(l4 + 8),
 				     .proto = PROTO_UDP };
+	const struct record_head packed = record_pack(&head);
 	uint8_t *room = segment_ring(d.port.ours, FAKE_RINGS, FAKE_BYTES, ring) + produced[ring];
 
 	inet_pton(source.ss_family, from, ip + (v6 ? 8 : 12));
@@ -136,8 +137,8 @@ deliver(uint32_t ring, const char *from, uint16_t from_port, const char *to, uin
 	be16_store(ip + l4 + 4, (uint16_t)(8 + length));
 	memcpy(ip + l4 + 8, payload, length);
 	(void)destination;
-	memcpy(room, &head, sizeof(head));
-	memcpy(room + sizeof(head), ip, head.packet_bytes);
+	memcpy(room, &packed, sizeof(packed));
+	memcpy(room + sizeof(packed), ip, head.packet_bytes);
 	produced[ring] += record_space(head.packet_bytes);
 	atomic_store_explicit(&d.port.ours->counts[ring].bytes, produced[ring],
 			      memory_order_release);
@@ -158,17 +159,19 @@ static const struct record *
 sent(const uint8_t **ip)
 {
 	static uint32_t taken[FAKE_RINGS];
+	static struct record r;
 
 	for (uint32_t ring = 0; ring < FAKE_RINGS; ring++) {
-		const struct record *r =
+		const struct record_head *head =
 			(const void *)(segment_ring(d.app.peer, FAKE_RINGS, FAKE_BYTES, ring) +
 				       taken[ring]);
 
 		if (taken[ring] == atomic_load(&d.app.peer->counts[ring].bytes))
 			continue;
-		taken[ring] += record_space(r->packet_bytes);
-		*ip = (const uint8_t *)(r + 1);
-		return r;
+		r = record_unpack(*head);
+		taken[ring] += record_space(r.packet_bytes);
+		*ip = (const uint8_t *)(head + 1);
+		return &r;
 	}
 	return NULL;
 }

@@ -27,15 +27,15 @@ Test(worker, delivers_and_answers)
 
 		wire_put(f, 0, request);
 		poll_all(f);
-		const struct record *r = port_take(f, i);
+		const struct delivered *r = port_take(f, i);
 
 		cr_assert(ne(ptr, (void *)r, NULL));
-		cr_expect(eq(u32, r->packet_bytes, ip_bytes));
-		cr_expect(zero(int, memcmp(r + 1, request->bytes + request->l3, ip_bytes)));
-		cr_expect(eq(u16, r->flags, RECORD_NEW_FLOW | (i == 1 ? RECORD_IPV6 : 0)));
-		cr_expect(eq(u32, r->binding, 101 + i));
-		cr_expect(eq(u16, r->payload_offset, ip_bytes - (i == 0 ? 40 : 300)));
-		cr_expect(ne(u64, r->flow, 0));
+		cr_expect(eq(u32, r->head.packet_bytes, ip_bytes));
+		cr_expect(zero(int, memcmp(r->ip, request->bytes + request->l3, ip_bytes)));
+		cr_expect(eq(u16, r->head.flags, RECORD_NEW_FLOW | (i == 1 ? RECORD_IPV6 : 0)));
+		cr_expect(eq(u32, r->head.binding, 101 + i));
+		cr_expect(eq(u16, r->head.payload_offset, ip_bytes - (i == 0 ? 40 : 300)));
+		cr_expect(ne(u64, r->head.flow, 0));
 		answer_of(request, ip, &bytes);
 		app_send(f, 0, ip, bytes);
 		poll_all(f);
@@ -145,7 +145,7 @@ Test(worker, hands_over_to_the_owner)
 	const struct dataplane_options o = default_options(2);
 	struct fixture *f = fixture_make(&o);
 	unsigned delivered = 0, answered = 0;
-	const struct record *r;
+	const struct delivered *r;
 	struct frame q, a;
 	uint8_t ip[2048];
 	uint32_t bytes;
@@ -159,7 +159,7 @@ Test(worker, hands_over_to_the_owner)
 	}
 	poll_all(f);
 	while ((r = port_take(f, 0)) != NULL) {
-		cr_expect(lt(u16, flow_handle_worker(r->flow), 2));
+		cr_expect(lt(u16, flow_handle_worker(r->head.flow), 2));
 		delivered++;
 	}
 	cr_expect(eq(u32, delivered, 128));
@@ -299,7 +299,7 @@ Test(worker, delivers_between_local_ports)
 	const struct dataplane_options o = default_options(1);
 	struct fixture *f = fixture_make(&o);
 	struct frame q = udp4(5000, 53, 40);
-	const struct record *r;
+	const struct delivered *r;
 	uint8_t ip[2048];
 	uint32_t bytes;
 
@@ -311,7 +311,7 @@ Test(worker, delivers_between_local_ports)
 	poll_all(f);
 	r = port_take(f, 1);
 	cr_assert(ne(ptr, (void *)r, NULL));
-	cr_expect(eq(u16, r->flags, RECORD_LOCAL));
+	cr_expect(eq(u16, r->head.flags, RECORD_LOCAL));
 	answer_of(&q, ip, &bytes);
 	app_send(f, 0, ip, bytes);
 	poll_all(f);

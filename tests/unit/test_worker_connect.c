@@ -104,7 +104,7 @@ Test(worker_connect, first_send_makes_the_flow)
 	const struct dataplane_options o = default_options(2);
 	struct fixture *f = connect_fixture(&o);
 	struct connect_opened opened[64];
-	const struct record *r;
+	const struct delivered *r;
 	struct frame sent;
 
 	for (uint16_t i = 0; i < 64; i++)
@@ -116,8 +116,8 @@ Test(worker_connect, first_send_makes_the_flow)
 		answer_udp(f, i >> 1 & 1, opened[i].port, 53);
 		r = port_take(f, 0);
 		cr_assert(ne(ptr, (void *)r, NULL));
-		cr_expect(all(eq(u32, r->binding, opened[i].id), zero(u16, r->flags),
-			      eq(u16, flow_handle_worker(r->flow), opened[i].owner)));
+		cr_expect(all(eq(u32, r->head.binding, opened[i].id), zero(u16, r->head.flags),
+			      eq(u16, flow_handle_worker(r->head.flow), opened[i].owner)));
 	}
 	cr_expect(eq(u64, total(f, COUNTER_flows_created), 64));
 	cr_expect(eq(u64, flows_of(f, 0), 64));
@@ -242,7 +242,7 @@ Test(worker_connect, outlives_its_flow)
 	struct fixture *f = connect_fixture(&o);
 	const struct connect_opened socket = connect_udp(f, 0, 50000, 53);
 	const struct frame answer = udp4(53, socket.port, 8);
-	const struct record *r;
+	const struct delivered *r;
 	struct frame error;
 	uint8_t sent[2048];
 	uint32_t bytes;
@@ -257,7 +257,8 @@ Test(worker_connect, outlives_its_flow)
 	poll_all(f);
 	r = port_take(f, 0);
 	cr_assert(ne(ptr, (void *)r, NULL));
-	cr_expect(all(eq(u16, r->flags, RECORD_ICMP_ERROR), eq(u32, r->binding, socket.id)));
+	cr_expect(all(eq(u16, r->head.flags, RECORD_ICMP_ERROR),
+		      eq(u32, r->head.binding, socket.id)));
 
 	expire_all(f);
 	wire_put(f, 0, &error);
@@ -267,7 +268,8 @@ Test(worker_connect, outlives_its_flow)
 	answer_udp(f, 0, 50000, 53);
 	r = port_take(f, 0);
 	cr_assert(ne(ptr, (void *)r, NULL));
-	cr_expect(all(eq(u16, r->flags, RECORD_NEW_FLOW), eq(u32, r->binding, socket.id)));
+	cr_expect(
+		all(eq(u16, r->head.flags, RECORD_NEW_FLOW), eq(u32, r->head.binding, socket.id)));
 	expire_all(f);
 	send_udp(f, 0, 50000, 53);
 	cr_expect(eq(u64, total(f, COUNTER_flows_created), 3));

@@ -153,7 +153,7 @@ Test(worker_ends, talks_to_applications)
 {
 	struct behind b = behind_make(1, 64);
 	struct frame request = udp4(54, 53, 40), got, answer;
-	const struct record *r;
+	const struct delivered *r;
 
 	publish(b.f, true, 2);
 	memcpy(request.bytes + request.l3 + 12, FRAME_IPV4_B, 4);
@@ -167,7 +167,7 @@ Test(worker_ends, talks_to_applications)
 	behind_send(&b, &answer);
 	r = port_take(b.f, 1);
 	cr_assert(ne(ptr, (void *)r, NULL));
-	cr_expect(eq(u16, be16_load((const uint8_t *)(r + 1) + 20), 53));
+	cr_expect(eq(u16, be16_load(r->ip + 20), 53));
 	cr_expect(eq(u64, total(b.f, COUNTER_delivered), 2));
 	fixture_end(b.f);
 }

@@ -59,29 +59,29 @@ struct outcome {
 static void
 outcome_take(struct fixture *f, struct berth_reassembler *r, struct outcome *o)
 {
-	const struct record *head;
+	const struct delivered *d;
 
-	while ((head = port_take(f, 0)) != NULL) {
-		const uint8_t *ip = (const uint8_t *)(head + 1);
+	while ((d = port_take(f, 0)) != NULL) {
+		const uint8_t *ip = d->ip;
 		const unsigned i = source_of(ip) - 10u;
 		struct berth_packet p = { .data = ip,
-					  .bytes = head->packet_bytes,
-					  .flags = head->flags,
-					  .proto = head->proto,
-					  .l4_offset = head->l4_offset,
-					  .payload_offset = head->payload_offset };
-		const bool first = (head->flags & RECORD_LATER) == 0;
+					  .bytes = d->head.packet_bytes,
+					  .flags = d->head.flags,
+					  .proto = d->head.proto,
+					  .l4_offset = d->head.l4_offset,
+					  .payload_offset = d->head.payload_offset };
+		const bool first = (d->head.flags & RECORD_LATER) == 0;
 
 		cr_assert(lt(u32, i, DATAGRAMS));
-		cr_expect(ne(int, head->flags &RECORD_FRAGMENT, 0));
-		cr_expect(eq(u8, head->proto, PROTO_UDP));
-		cr_expect(eq(u16, head->payload_offset, head->l4_offset + (first ? 8 : 0)));
-		cr_expect(ne(u64, head->flow, 0));
+		cr_expect(ne(int, d->head.flags &RECORD_FRAGMENT, 0));
+		cr_expect(eq(u8, d->head.proto, PROTO_UDP));
+		cr_expect(eq(u16, d->head.payload_offset, d->head.l4_offset + (first ? 8 : 0)));
+		cr_expect(ne(u64, d->head.flow, 0));
 		cr_expect(eq(int, first, o->parts[i] == 0), "the first part comes first");
 		if (o->parts[i]++ == 0)
-			o->flow[i] = head->flow;
-		cr_expect(eq(u64, head->flow, o->flow[i]));
-		o->new_flow[i] += (head->flags & RECORD_NEW_FLOW) != 0;
+			o->flow[i] = d->head.flow;
+		cr_expect(eq(u64, d->head.flow, o->flow[i]));
+		o->new_flow[i] += (d->head.flags & RECORD_NEW_FLOW) != 0;
 		if (reassemble_burst(r, &p, 1, 0) == 0)
 			continue;
 		o->whole[i] = p.bytes == wholes[i].length &&

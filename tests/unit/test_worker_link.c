@@ -35,7 +35,7 @@ Test(worker_link, looks_into_tunnels)
 {
 	struct dataplane_options o = default_options(1);
 	struct frame inner = udp4(5000, 53, 40), outer, ignored, echo;
-	const struct record *r;
+	const struct delivered *r;
 	struct fixture *f;
 	uint8_t ip[2048];
 	uint32_t bytes;
@@ -55,9 +55,9 @@ Test(worker_link, looks_into_tunnels)
 		poll_all(f);
 		r = port_take(f, i);
 		cr_assert(ne(ptr, (void *)r, NULL), "tunnel %u", i);
-		cr_expect(all(eq(u32, r->packet_bytes, inner.length - inner.l3),
-			      eq(u16, r->zone, i == 0 ? 0 : 5)));
-		cr_expect(zero(int, memcmp(r + 1, inner.bytes + inner.l3, r->packet_bytes)));
+		cr_expect(all(eq(u32, r->head.packet_bytes, inner.length - inner.l3),
+			      eq(u16, r->head.zone, i == 0 ? 0 : 5)));
+		cr_expect(zero(int, memcmp(r->ip, inner.bytes + inner.l3, r->head.packet_bytes)));
 	}
 	answer_of(&inner, ip, &bytes);
 	app_send(f, 0, ip, bytes);
@@ -118,13 +118,13 @@ Test(worker_link, answers_labels_but_not_sessions)
 	rule(f, "udp/198.51.100.2:53", 0);
 	publish(f, true, 1);
 	for (unsigned i = 0; i < 2; i++) {
-		const struct record *r;
+		const struct delivered *r;
 
 		wire_put(f, 0, &outer[i]);
 		poll_all(f);
 		r = port_take(f, 0);
 		cr_assert(ne(ptr, (void *)r, NULL), "%u", i);
-		cr_expect(eq(u32, r->packet_bytes, ip_bytes));
+		cr_expect(eq(u32, r->head.packet_bytes, ip_bytes));
 		answer_of(&outer[i], ip, &bytes);
 		app_send(f, 0, ip, bytes);
 		poll_all(f);

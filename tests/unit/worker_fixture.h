@@ -129,10 +129,12 @@ rule(struct fixture *f, const char *text, unsigned port)
 static inline struct fixture *
 fixture_make(const struct dataplane_options *options)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = aligned_alloc(alignof(struct fixture), sizeof(*f));
 	struct dataplane_options o = *options;
 	int ethdev;
 
+	cr_assert(ne(ptr, f, NULL));
+	memset(f, 0, sizeof(*f));
 	for (uint16_t q = 0; q < o.workers; q++) {
 		char name[16];
 
@@ -202,27 +204,34 @@ wire_take(struct fixture *f, struct frame *frame)
 	return false;
 }
 
-/* Takes one record of a port from any worker's ring; NULL: none. The record stays until the next.
- */
-static const struct record *
+/* What a record says, and its packet in the ring. */
+struct delivered {
+	struct record head;
+	const uint8_t *ip;
+};
+
+/* Takes one record of a port from any worker's ring; NULL: none. It stays until the next. */
+static inline const struct delivered *
 port_take(struct fixture *f, unsigned port)
 {
+	static struct delivered taken;
 	const uint16_t workers = f->dp->options.workers;
 	struct port *p = &f->port[port];
 
 	for (uint16_t w = 0; w < workers; w++) {
 		const uint32_t produced =
 			atomic_load_explicit(&p->segment->counts[w].bytes, memory_order_acquire);
-		const struct record *r;
+		const struct record_head *head;
 
 		if (produced == p->consumed[w])
 			continue;
-		r = (const void *)(segment_ring(p->segment, workers, RING_BYTES, w) +
-				   (p->consumed[w] & (RING_BYTES - 1)));
-		p->consumed[w] += record_space(r->packet_bytes);
+		head = (const void *)(segment_ring(p->segment, workers, RING_BYTES, w) +
+				      (p->consumed[w] & (RING_BYTES - 1)));
+		taken = (struct delivered){ record_unpack(*head), (const uint8_t *)(head + 1) };
+		p->consumed[w] += record_space(taken.head.packet_bytes);
 		atomic_store_explicit(&p->peer->counts[w].bytes, p->consumed[w],
 				      memory_order_release);
-		return r;
+		return &taken;
 	}
 	return NULL;
 }
@@ -237,8 +246,11 @@ app_send(struct fixture *f, uint16_t worker, const void *ip, uint32_t bytes)
 	uint8_t *to =
 		segment_ring(f->app.peer, workers, RING_BYTES, worker) + (at & (RING_BYTES - 1));
 
-	memcpy(to, &(struct record){ .packet_bytes = bytes }, sizeof(struct record));
-	memcpy(to + sizeof(struct record), ip, bytes);
+	const struct record_head head =
+		record_pack(&(struct record){ .packet_bytes = (uint16_t)bytes });
+
+	memcpy(to, &head, sizeof(head));
+	memcpy(to + sizeof(head), ip, bytes);
 	atomic_store_explicit(produced, at + record_space(bytes), memory_order_release);
 }
 
