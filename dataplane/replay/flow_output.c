@@ -18,7 +18,7 @@ const char *const flow_format_names[FLOW_FORMATS] = {
 
 static const char csv_header[] =
 	"id,first,last,l3,proto,orig_addr,orig_port,orig_packets,orig_bytes,"
-	"reply_addr,reply_port,reply_packets,reply_bytes,state,end\n";
+	"reply_addr,reply_port,reply_packets,reply_bytes,state,history,end\n";
 
 struct flow_output {
 	enum flow_format format;
@@ -64,7 +64,7 @@ json_put(struct flow_output *o, const struct ended_flow *f)
 {
 	const struct flow_record *r = &f->record;
 	struct json_line *line = &o->line;
-	char text[MOMENT_BYTES];
+	char text[MOMENT_BYTES], history[TRACK_HISTORY_BYTES];
 
 	json_open(line, NULL);
 	json_number(line, "id", f->id);
@@ -75,6 +75,7 @@ json_put(struct flow_output *o, const struct ended_flow *f)
 	direction_print(line, "orig", r, 0);
 	direction_print(line, "reply", r, 1);
 	json_text(line, "state", track_state_name(r->key.proto, r->state));
+	json_text(line, "history", track_history(r->key.proto, r->history, history));
 	json_text(line, "end", end_name(r->end));
 	json_close(line);
 	fwrite(line->text, 1, line->used, stdout);
@@ -87,6 +88,7 @@ csv_put(const struct ended_flow *f)
 	const struct flow_record *r = &f->record;
 	const unsigned from = flow_record_origin(r);
 	char text[ADDRESS_TEXT_BYTES], first[MOMENT_BYTES], last[MOMENT_BYTES];
+	char history[TRACK_HISTORY_BYTES];
 
 	printf("%llu,%s,%s,%s,%u,", (unsigned long long)f->id, moment_text(&f->first, first),
 	       moment_text(&f->last, last), r->key.family == FAMILY_IPV4 ? "ipv4" : "ipv6",
@@ -94,7 +96,8 @@ csv_put(const struct ended_flow *f)
 	for (unsigned d = 0; d < 2; d++)
 		printf("%s,%u,%llu,%llu,", address_text(r, d, text), r->key.port[from ^ d],
 		       (unsigned long long)r->packets[d], (unsigned long long)r->bytes[d]);
-	printf("%s,%s\n", track_state_name(r->key.proto, r->state), end_name(r->end));
+	printf("%s,%s,%s\n", track_state_name(r->key.proto, r->state),
+	       track_history(r->key.proto, r->history, history), end_name(r->end));
 }
 
 static uint64_t

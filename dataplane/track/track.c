@@ -3,6 +3,7 @@
 #include "dataplane/track/track.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/check.h"
@@ -38,6 +39,25 @@ track_state_name(uint8_t proto, unsigned state)
 	if (state == TRACK_STATE_OFF)
 		return "untracked";
 	return state < t->states_count ? t->states[state].name : "";
+}
+
+const char *
+track_history(uint8_t proto, uint32_t history, char text[TRACK_HISTORY_BYTES])
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	if (flow_history_state(history, FLOW_HISTORY_STATES - 1) != 0)
+		used = (size_t)snprintf(text, TRACK_HISTORY_BYTES, "...");
+	for (unsigned i = FLOW_HISTORY_STATES; i-- > 0;) {
+		const unsigned state = flow_history_state(history, i);
+
+		if (state != 0 && used < TRACK_HISTORY_BYTES)
+			used += (size_t)snprintf(text + used, TRACK_HISTORY_BYTES - used, "%s%s",
+						 used == 0 ? "" : ">",
+						 track_state_name(proto, state));
+	}
+	return text;
 }
 
 bool

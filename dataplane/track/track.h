@@ -44,6 +44,10 @@ void track_timeouts_fill(struct track_timeouts *out, enum timer_profile profile,
 const struct tracker *tracker_of(uint8_t proto);
 /* Name of a state of a flow of that protocol; "" for what is no state. Pure. */
 const char *track_state_name(uint8_t proto, unsigned state);
+/* The states that a flow went through, oldest first, with ">" between them; "..." stands before the
+ * last FLOW_HISTORY_STATES where there may have been more. Pure. */
+#define TRACK_HISTORY_BYTES 160
+const char *track_history(uint8_t proto, uint32_t history, char text[TRACK_HISTORY_BYTES]);
 /* How long a flow of `proto` may idle in `state`. Pure. */
 uint32_t track_timeout_ms(const struct track_timeouts *timeouts, uint8_t proto, unsigned state);
 

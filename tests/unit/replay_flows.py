@@ -108,7 +108,8 @@ class Forms(unittest.TestCase):
             '{"id":1,"first":"1.000000","last":"1.700000","l3":"ipv4","proto":6,'
             '"orig":{"addr":"192.0.2.1","port":40000,"packets":5,"bytes":208},'
             '"reply":{"addr":"198.51.100.2","port":443,"packets":3,"bytes":126},'
-            '"state":"time_wait","end":"fin"}\n'))
+            '"state":"time_wait","history":"syn_sent>syn_received>established>fin_wait>last_ack>'
+            'time_wait","end":"fin"}\n'))
         self.assertEqual(messages, "")
 
     def test_packets_name_their_flow(self):
