@@ -565,7 +565,8 @@ Test(config, hostile_files_are_refused)
 }
 
 /* Goal: no prefix of a good file, and no single wrong byte in it, crashes the loader.
- * Method: cut the full file at every length; replace each byte by a few of the nasty ones in turn. */
+ * Method: cut the full file at every length; replace each byte by a few of the nasty ones in turn.
+ */
 Test(config, cut_and_garbled_files_do_not_crash)
 {
 	static const char nasty[] = "\t\n\"'[]{}:,&*!|>%@`?#-\xff";
