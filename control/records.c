@@ -97,13 +97,15 @@ json_t *
 record_object(const struct apps *apps, const struct record_clock *c, uint16_t worker,
 	      const struct flow_record *r)
 {
-	char proto[16], first[TIME_BYTES], last[TIME_BYTES];
+	char proto[16], first[TIME_BYTES], last[TIME_BYTES], history[TRACK_HISTORY_BYTES];
 
-	return json_pack("{s:i, s:s, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b}", "worker", worker,
-			 "proto", proto_name(r->key.proto, proto), "zone", r->key.zone, "orig",
-			 direction_object(r, 0), "reply", direction_object(r, 1), "state",
-			 track_state_name(r->key.proto, r->state), "port", port_name(apps, r->port),
-			 "first", time_format(record_wall_ms(c, r->first_ms), first), "last",
+	return json_pack("{s:i, s:s, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:b}", "worker",
+			 worker, "proto", proto_name(r->key.proto, proto), "zone", r->key.zone,
+			 "orig", direction_object(r, 0), "reply", direction_object(r, 1), "state",
+			 track_state_name(r->key.proto, r->state), "history",
+			 track_history(r->key.proto, r->history, history), "port",
+			 port_name(apps, r->port), "first",
+			 time_format(record_wall_ms(c, r->first_ms), first), "last",
 			 time_format(record_wall_ms(c, r->last_ms), last), "outgoing",
 			 (r->flags & FLOW_OUTGOING) != 0);
 }

@@ -23,6 +23,6 @@ uint64_t record_wall_ms(const struct record_clock *c, uint32_t ms);
 uint32_t record_age_ms(const struct record_clock *c, uint32_t ms);
 
 /* Members worker, proto, zone, orig and reply (address, port, packets, bytes, tcp_flags), state,
- * port, first, last, outgoing. NULL without memory. */
+ * history, port, first, last, outgoing. NULL without memory. */
 json_t *record_object(const struct apps *apps, const struct record_clock *c, uint16_t worker,
 		      const struct flow_record *r);

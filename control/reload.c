@@ -2,10 +2,8 @@
 /* reload.c: see reload.h. */
 #include "control/reload.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "control/options.h"
 
@@ -24,19 +22,15 @@ note(void *context, const char *path, bool live)
 
 /* Makes what changed of how flows are followed known to the workers. */
 static bool
-apply(struct reload *r, const struct config *fresh, char **why)
+apply(struct reload *r, const struct config *fresh)
 {
 	struct track_rules rules;
-	int rc;
 
 	options_rules(fresh, &rules);
-	rc = dataplane_rules_publish(r->dp, &rules);
-	if (rc == -EOPNOTSUPP)
-		*why = strdup(
-			"flows.tracking.mode was off at the start: only a start turns it on\n");
-	if (rc == 0)
-		config_take_over(r->config, fresh);
-	return rc == 0;
+	if (dataplane_rules_publish(r->dp, &rules) != 0)
+		return false;
+	config_take_over(r->config, fresh);
+	return true;
 }
 
 /* Loads the file; *why has what is wrong with it. */
@@ -75,7 +69,7 @@ reload_run(struct reload *r, json_t **changed, json_t **waiting, char **why)
 	d.changed = json_array();
 	d.waiting = json_array();
 	config_compare(r->config, fresh, note, &d);
-	applied = d.changed != NULL && d.waiting != NULL && apply(r, fresh, why);
+	applied = d.changed != NULL && d.waiting != NULL && apply(r, fresh);
 	free(fresh);
 	if (!applied) {
 		json_decref(d.changed);

@@ -151,8 +151,7 @@ uint16_t
 dataplane_answers_at(const struct dataplane *dp, uint16_t zone, const struct address *remote);
 
 /* Makes workers follow flows by these rules from their next polls on; timers of flows that live are
- * looked at anew within about a second. Copies. 0, -ENOMEM, or -EOPNOTSUPP: tracking was off at the
- * start, and there is no memory to track. */
+ * looked at anew within about a second. Copies. 0 or -ENOMEM. */
 int dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules);
 
 /* -- Neighbours: only control writes the table; workers tell it what they see and want. -- */

@@ -51,9 +51,9 @@ struct flow_entry {
 	_Atomic uint16_t port;       /* its id, and above it what FLOW_NOTED_SHIFT says */
 	_Atomic uint16_t generation; /* of the slot's lives; wraps, never 0 */
 	/* Counts, state and flags in one word, so that a packet loads and stores once:
-	 *   0..6    packets of the original direction, modulo 2^7
-	 *   8..24   IP bytes of the original direction, modulo 2^17
-	 *   26..51  the same of the reply direction
+	 *   0..6    packets from endpoint 0 of the key, modulo 2^7
+	 *   8..24   IP bytes from it, modulo 2^17
+	 *   26..51  the same from endpoint 1
 	 *   52..55  state, the tracker's
 	 *   56..63  enum flow_flag
 	 * The bits between take an addition's carry, and are cleared. See flow_count_add(). */
@@ -63,14 +63,14 @@ static_assert(sizeof(struct flow_entry) == CACHE_LINE, "one line");
 
 /* Second line, same index: what a packet needs rarely, and what its tracker remembers. */
 struct flow_detail {
-	/* Per direction, [0] the original one: packets / 2^6 in bits 0..31, IP bytes / 2^16 in bits
+	/* By the endpoint that sent them: packets / 2^6 in bits 0..31, IP bytes / 2^16 in bits
 	 * 32..63, as of some moment not long ago. flow_totals_read() adds what came since. */
 	alignas(CACHE_LINE) _Atomic uint64_t totals[2];
 	_Atomic uint32_t first_ms;
 	_Atomic uint32_t history;    /* flow_history_add() */
 	_Atomic uint16_t generation; /* of the near side's port; 0: the near side has none */
 	_Atomic uint16_t link;       /* link a packet came by lately, or LINK_NONE, LINK_ENCLOSED */
-	_Atomic uint8_t tcp_flags[2]; /* all that packets of each direction carried */
+	_Atomic uint8_t tcp_flags[2]; /* all that packets from each endpoint carried */
 	uint16_t far; /* the worker's name of the far end; control does not read it */
 	union {
 		uint32_t track[8]; /* the tracker's (struct track_line); its worker's alone */
@@ -277,7 +277,7 @@ flow_count_add(struct flow_entry *e, struct flow_detail *d, uint64_t word, unsig
 }
 
 struct flow_totals {
-	uint64_t packets[2], bytes[2]; /* [0]: original direction */
+	uint64_t packets[2], bytes[2]; /* by the endpoint that sent them */
 };
 
 /* The whole counts of a flow: exact at some moment during the call, each on its own. (Should the

@@ -31,19 +31,20 @@ flow_record_read(const struct flow_entry *e, const struct flow_detail *d, struct
 {
 	const uint64_t word = flow_entry_word(e);
 	const unsigned flags = flow_word_flags(word);
+	const unsigned origin = (flags & FLOW_ORIG_IS_1) != 0;
 	struct flow_totals totals;
 
 	flow_totals_read(e, d, &totals);
 	*out = (struct flow_record){
 		.key = e->key,
-		.packets = { totals.packets[0], totals.packets[1] },
-		.bytes = { totals.bytes[0], totals.bytes[1] },
+		.packets = { totals.packets[origin], totals.packets[!origin] },
+		.bytes = { totals.bytes[origin], totals.bytes[!origin] },
 		.first_ms = flow_load(&d->first_ms, memory_order_relaxed),
 		.last_ms = flow_load(&e->last_seen_ms, memory_order_relaxed),
 		.port = flow_near_port(e, d),
 		.link = flow_load(&d->link, memory_order_relaxed),
-		.tcp_flags = { flow_load(&d->tcp_flags[0], memory_order_relaxed),
-			       flow_load(&d->tcp_flags[1], memory_order_relaxed) },
+		.tcp_flags = { flow_load(&d->tcp_flags[origin], memory_order_relaxed),
+			       flow_load(&d->tcp_flags[!origin], memory_order_relaxed) },
 		.state = (uint8_t)flow_word_state(word),
 		.flags = (uint8_t)flags,
 		.end = FLOW_LIVES,

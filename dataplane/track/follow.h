@@ -40,11 +40,10 @@ follow_packet(const struct track_rules *rules, struct flow_table *t, uint32_t in
 	struct flow_entry *e = flow_entry_at(t, index);
 	struct flow_detail *d = flow_detail_at(t, index);
 	const unsigned events = track_packet(e, d, p, frame, direction, now_ms, verdict);
-	const bool reply = ((flow_entry_flags(e) & FLOW_ORIG_IS_1) != 0) != (direction == 1);
-	const uint8_t tcp_flags = flow_tcp_flags_new(e, reply, p->tcp_flags);
+	const uint8_t tcp_flags = flow_tcp_flags_new(e, direction, p->tcp_flags);
 
 	if (tcp_flags != 0)
-		flow_tcp_flags_note(e, d, reply, tcp_flags);
+		flow_tcp_flags_note(e, d, direction, tcp_flags);
 	if ((events & TRACK_STATE) != 0)
 		follow_expect(rules, t, index, now_ms);
 	return events;

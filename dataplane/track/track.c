@@ -181,17 +181,16 @@ track_packet(struct flow_entry *e, struct flow_detail *d, const struct packet *p
 		now_ms - atomic_load_explicit(&e->last_seen_ms, memory_order_relaxed);
 	struct track_flow f = flow_of(word, d);
 	const uint8_t before = f.state;
-	bool refresh, reply;
+	bool refresh;
 
 	/* A later fragment belongs where its first one does. */
 	*verdict = TRACK_UNTRACKED;
 	if (p->kind != PACKET_LATER_FRAGMENT)
 		*verdict = track_judge(&f, p, frame, direction, now_ms);
-	reply = direction != f.origin;
-	refresh = flow_word_packets(word, reply) == 0 || pause_ms >= PAUSE_MS;
+	refresh = flow_word_packets(word, direction) == 0 || pause_ms >= PAUSE_MS;
 	if (*verdict != TRACK_INVALID)
 		atomic_store_explicit(&e->last_seen_ms, now_ms, memory_order_relaxed);
-	refresh |= flow_count_add(e, d, word, reply, p->l3_bytes, f.state,
+	refresh |= flow_count_add(e, d, word, direction, p->l3_bytes, f.state,
 				  flags_with(flow_word_flags(word), &f));
 	if (f.state != before && f.state != 0)
 		flow_history_add(d, f.state);

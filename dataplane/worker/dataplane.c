@@ -119,8 +119,6 @@ rules_swap(struct dataplane *dp, const struct track_rules *rules)
 int
 dataplane_rules_publish(struct dataplane *dp, const struct track_rules *rules)
 {
-	if (dp->options.tracking == TRACK_OFF && rules->mode != TRACK_OFF)
-		return -EOPNOTSUPP;
 	return rules_swap(dp, rules);
 }
 

@@ -56,7 +56,8 @@ SHAPES = {
     }]},
     "flows": {"more": bool, "flows": [{
         "worker": COUNT, "proto": str, "zone": COUNT, "orig": DIRECTION, "reply": DIRECTION,
-        "state": str, "port": str, "age_ms": COUNT, "idle_ms": COUNT, "timeout_ms": COUNT,
+        "state": str, "history": str, "port": str, "age_ms": COUNT, "idle_ms": COUNT,
+        "timeout_ms": COUNT,
         "outgoing": bool, "first": str, "last": str,
     }]},
     "stats": {"counters": {str: COUNT}, "drops": {str: COUNT}, "held": COUNT, "in": COUNT,

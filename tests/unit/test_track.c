@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/identity.h"
 #include "common/base/wire.h"
+#include "dataplane/flow/flow_record.h"
 #include "dataplane/track/tcp_priv.h"
 #include "dataplane/track/track.h"
 #include "tests/random.h"
@@ -484,6 +485,7 @@ Test(track, accounts)
 	struct flow_detail d = { 0 };
 	enum track_verdict verdict;
 	struct packet p = tcp_packet(S, 0, 0, 1000, 0);
+	struct flow_record r;
 	unsigned near;
 
 	e.word = flow_word_with(0, 0,
@@ -506,6 +508,10 @@ Test(track, accounts)
 	flow_totals_read(&e, &d, &totals);
 	cr_expect(eq(u64, totals.packets[0] + totals.packets[1], 4));
 	cr_expect(eq(u64, totals.bytes[0] + totals.bytes[1], 170));
+	/* Whoever began anew is the origin, with all that it ever sent. */
+	flow_record_read(&e, &d, &r);
+	cr_expect(all(eq(u64, r.packets[0], 3), eq(u64, r.packets[1], 1)));
+	cr_expect(all(eq(u64, r.bytes[0], 130), eq(u64, r.bytes[1], 40)));
 }
 
 /* Goal: totals are exact however the counts in the entry's word wrap, state and flags stay clear of
