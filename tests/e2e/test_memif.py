@@ -80,7 +80,7 @@ def main():
                 for address, family in FAMILIES:
                     echo(client, address, family)
                 port = daemon.ctl("ports")["ports"][0]
-                assert port["delivered"] == port["sent"] > 2 * DATAGRAMS, port
+                assert port["delivered"] >= port["sent"] > 2 * DATAGRAMS, port  # early ones are lost
             finally:
                 output = testpmd.stop()
             assert "Bye" in output, output

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_generator.c: packets that a nic makes itself: their bytes, their order, their rate. */
+/* test_rx_generator.c: packets that a nic makes itself: their bytes, their order, their rate. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <rte_eal.h>
