@@ -80,7 +80,8 @@ def main():
                 for address, family in FAMILIES:
                     echo(client, address, family)
                 port = daemon.ctl("ports")["ports"][0]
-                assert port["delivered"] >= port["sent"] > 2 * DATAGRAMS, port  # early ones are lost
+                # What came before testpmd was there is lost.
+                assert port["delivered"] >= port["sent"] > 2 * DATAGRAMS, port
             finally:
                 output = testpmd.stop()
             assert "Bye" in output, output
