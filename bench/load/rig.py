@@ -14,7 +14,8 @@ FIRST_PORT = 9000
 
 
 class Rig:
-    """`ports` ports in as many rings, or all in one, read by one application on the second core."""
+    """`ports` ports in as many rings, or all in one, read by one application on the second core.
+    The table has room to spare: flows that nobody answers would soon give way in a full one."""
 
     def __init__(self, cores, flows, ports=1, each=False, rate=0, capacity=0, tcp=False,
                  descriptors=4096, tracking="loose", extra="", identities=None):
@@ -25,7 +26,7 @@ class Rig:
                 f"    generator: {{flows: {flows}, ports: {FIRST_PORT}-{last}, "
                 f"protocol: {'tcp' if tcp else 'udp'}{f', rate: {rate}' if rate else ''}}}\n")
         more = (f"workers: {{cores: [{cores[0]}], idle: {{mode: poll}}}}\n"
-                f"flows: {{capacity: {max(capacity, flows, 1024)}, "
+                f"flows: {{capacity: {max(capacity, flows * 5 // 4 + 1024)}, "
                 f"tracking: {{mode: {tracking}}}, timeouts: {{udp-new: 1, tcp-opening: 1}}}}\n"
                 f"quota: {{bindings: 65536, ring-megabytes: 4096}}\n{extra}")
         self.daemon = Daemon(nics, more, prefix=("setpriv", "--pdeathsig=KILL"))
@@ -35,9 +36,12 @@ class Rig:
             self.socket.settimeout(60)
             self.socket.connect(self.daemon.control_socket)
             self.answers = self.socket.makefile("r")
-            self.read(identities or [f"udp/*:{FIRST_PORT + i}" for i in range(ports)], each)
+            identities = identities or [f"udp/*:{FIRST_PORT + i}" for i in range(ports)]
+            self.read(identities, each)
+            bound = sum(i.startswith("udp/") for i in identities)
             if rate == 0:
-                wait_for(lambda: self.ask("workers")["workers"][0]["flows"] >= flows, "all flows")
+                wait_for(lambda: self.ask("workers")["workers"][0]["flows"] >=
+                         flows // ports * bound, "all flows of bound ports")
         except BaseException:
             self.stop()
             raise
