@@ -8,9 +8,11 @@
 #       vclient ═══════════ veth ═══════════ vberth (af_packet)
 #       198.51.100.1                            198.51.100.2
 #       2001:db8:5::1                           2001:db8:5::2
+import json
 import os
 import socket
 
+from lib import wait_for
 from net import Namespace, wire
 
 IPV4, IPV6 = "198.51.100.2", "2001:db8:5::2"
@@ -49,3 +51,15 @@ def megabyte():
         x = (x * 1664525 + 1013904223) & 0xffffffff
         body.append(x >> 24)
     return bytes(body)
+
+
+def iperf3(client, address, *words):
+    """What iperf3's client says at its end. The server refuses it while it ends the test before."""
+    def run():
+        r = client.run("iperf3", "-c", address, "-J", *words, check=False)
+        said = json.loads(r.stdout)
+        if "server is busy" in said.get("error", ""):
+            return None
+        assert r.returncode == 0 and "error" not in said, r.stdout
+        return said["end"]
+    return wait_for(run, "iperf3's server to be free")

@@ -9,13 +9,12 @@
 #     vclient ═══ veth ═══ vberth ──┘
 #     198.51.100.1                 (af_packet)
 #     2001:db8:5::1                198.51.100.2, 2001:db8:5::2
-import json
 import os
 import socket
 import subprocess
 import sys
 
-from clients import FAMILIES, IPV4, IPV6, RECORDS, configuration, network
+from clients import FAMILIES, IPV4, IPV6, RECORDS, configuration, iperf3, network
 from lib import BUILD, DEADLINE_S, Daemon, skip, sound, wait_for
 from net import Namespace, enter, sh
 
@@ -66,8 +65,7 @@ def check_iperf3(daemon, client, host):
     for address, _ in FAMILIES:
         before = daemon.ctl("stats")["counters"]
         for words in ([], ["-R"]):
-            r = client.run("iperf3", "-c", address, "-J", "-u", "-b", "40M", "-n", "2M", *words)
-            total = json.loads(r.stdout)["end"]["sum"]
+            total = iperf3(client, address, "-u", "-b", "40M", "-n", "2M", *words)["sum"]
             assert total["packets"] > 1000 and total["lost_percent"] < 50, total
         after = daemon.ctl("stats")["counters"]
         assert after["delivered"] - before["delivered"] > 500, (before, after)

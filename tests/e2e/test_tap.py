@@ -10,11 +10,10 @@
 #     198.51.100.1                 (af_packet)             198.51.100.2 in both
 #     2001:db8:5::1                                        2001:db8:5::2
 import hashlib
-import json
 import os
 import socket
 
-from clients import FAMILIES, IPV4, IPV6, MEGABYTE, configuration, megabyte, network, url
+from clients import FAMILIES, IPV4, IPV6, MEGABYTE, configuration, iperf3, megabyte, network, url
 from lib import Daemon, skip, wait_for
 from net import Namespace, enter, sh
 
@@ -83,8 +82,7 @@ def check_iperf3(client, speed):
     wait_for(lambda: listens(speed, 5201), "iperf3")
     for address, _ in FAMILIES:
         for words in (["-n", "16M"], ["-n", "16M", "-R"], ["-u", "-b", "40M", "-n", "2M"]):
-            r = client.run("iperf3", "-c", address, "-J", *words)
-            end = json.loads(r.stdout)["end"]
+            end = iperf3(client, address, *words)
             if "-u" in words:
                 total = end["sum"]
                 assert total["packets"] > 1000 and total["lost_percent"] < 50, end
