@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-import socket
 import time
 
-from lib import BUILD, Application, Daemon, wait_for
+from lib import BUILD, Application, Console, Daemon, wait_for
 
 READER = os.path.join(BUILD, "bench/path/path-reader")
 SETTLE_S = 0.1
@@ -32,10 +31,7 @@ class Rig:
         self.daemon = Daemon(nics, more, prefix=("setpriv", "--pdeathsig=KILL"))
         self.readers = []
         try:
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.settimeout(60)
-            self.socket.connect(self.daemon.control_socket)
-            self.answers = self.socket.makefile("r")
+            self.ask = Console(self.daemon).ask
             identities = identities or [f"udp/*:{FIRST_PORT + i}" for i in range(ports)]
             self.read(identities, each)
             bound = sum(i.startswith("udp/") for i in identities)
@@ -51,10 +47,6 @@ class Rig:
             self.daemon, READER, "--core", str(self.cores[1]), "--timed", "--ring-bytes",
             str(ring_bytes), *(["--each"] if each else []), identities=identities))
         return self.readers[-1]
-
-    def ask(self, command, **members):
-        self.socket.sendall(json.dumps({"command": command, **members}).encode() + b"\n")
-        return json.loads(self.answers.readline())
 
     def set(self, rate=None, new_flows=None, syn_flood=None):
         wanted = {"rate": rate, "new_flows": new_flows, "syn_flood": syn_flood}

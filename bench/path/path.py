@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/e2e"))
 
-from lib import BUILD, TRAFFIC, Application, Daemon, skip, wait_for  # noqa: E402
+from lib import BUILD, TRAFFIC, Application, Console, Daemon, skip, wait_for  # noqa: E402
 
 READER = os.path.join(BUILD, "bench/path/path-reader")
 PROBE = os.path.join(BUILD, "bench/path/path-probe")
@@ -71,10 +70,7 @@ class Station:
         try:
             self.reader = Application(self.daemon, READER, "--core", str(cores[1]), "--ring-bytes",
                                       str(ring_bytes), identities=["udp/*:9000"])
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.settimeout(60)
-            self.socket.connect(self.daemon.control_socket)
-            self.answers = self.socket.makefile("r")
+            self.ask = Console(self.daemon).ask
             self.memory = self.ask("status")["memory"]
             wait_for(lambda: self.ask("workers")["workers"][0]["flows"] == flows, "all flows")
             self.halt()
@@ -92,11 +88,6 @@ class Station:
 
     def wake(self):
         self.signal(signal.SIGCONT)
-
-    def ask(self, command):
-        """A request over one lasting connection: a berthctl per sample would disturb."""
-        self.socket.sendall(json.dumps({"command": command}).encode() + b"\n")
-        return json.loads(self.answers.readline())
 
     def sample(self):
         self.reader.process.send_signal(signal.SIGUSR1)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* frame_maker.c: frames of numbered flows. Sums are of 16-bit words as they lie in memory, whose
- * order does not matter (RFC 1071 section 2 B), and folded once at the end. */
+/* frame_maker.c: frames of numbered flows. What is the same in each frame is summed once. */
 #include "dataplane/rx/frame_maker.h"
 
 #include <string.h>
 
 #include "common/base/identity.h"
 #include "common/base/wire.h"
+#include "dataplane/parse/parse.h"
 
 #define FLOW_ADDRESS_BITS 17 /* those of 198.18.0.0/15 */
 #define WINDOW            0x4000
@@ -18,37 +18,6 @@ static const uint8_t source_mac[MAC_BYTES] = { 0x02, 0, 0, 0x19, 0x81, 0x80 };
 static const uint8_t source_ipv4[4] = { 198, 18, 0, 0 };
 static const uint8_t source_ipv6[16] = { 0x20, 0x01, 0x00, 0x02 };
 
-static uint64_t
-sum(const void *bytes, unsigned n)
-{
-	const uint8_t *at = bytes;
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i + 1 < n; i += 2) {
-		uint16_t word;
-
-		memcpy(&word, at + i, sizeof(word));
-		total += word;
-	}
-	return total;
-}
-
-static uint16_t
-fold(uint64_t total)
-{
-	total = (total & 0xffffffff) + (total >> 32);
-	total = (total & 0xffffffff) + (total >> 32);
-	total = (total & 0xffff) + (total >> 16);
-	total = (total & 0xffff) + (total >> 16);
-	return (uint16_t)~total;
-}
-
-static uint64_t
-sum_word(uint16_t host_order)
-{
-	return __builtin_bswap16(host_order);
-}
-
 static void
 ipv4_template(struct frame_template *t, uint8_t proto, const uint8_t *destination)
 {
@@ -57,8 +26,8 @@ ipv4_template(struct frame_template *t, uint8_t proto, const uint8_t *destinatio
 	t->l4_offset = t->l3_offset + IPV4_BYTES;
 	be16_store(t->data + 12, ETHERTYPE_NUM_IPV4);
 	ipv4_header_store(l3, 0, proto, source_ipv4, destination);
-	t->l3_sum = sum(l3, 12) + sum(destination, 4);
-	t->l4_sum = sum(destination, 4) + sum_word(proto);
+	t->l3_sum = checksum_add(l3, 12, checksum_add(destination, 4, 0));
+	t->l4_sum = checksum_add(destination, 4, proto);
 }
 
 static void
@@ -68,7 +37,7 @@ ipv6_template(struct frame_template *t, uint8_t proto, const uint8_t *destinatio
 	be16_store(t->data + 12, ETHERTYPE_NUM_IPV6);
 	ipv6_header_store(t->data + t->l3_offset, 0, proto, HOP_LIMIT_DEFAULT, source_ipv6,
 			  destination);
-	t->l4_sum = sum(source_ipv6, 12) + sum(destination, 16) + sum_word(proto);
+	t->l4_sum = checksum_add(source_ipv6, 12, checksum_add(destination, 16, proto));
 }
 
 static void
@@ -85,7 +54,7 @@ transport_template(struct frame_template *t, enum frame_kind kind)
 	l4[12] = TCP_BYTES / 4 << 4;
 	l4[13] = kind == FRAME_SYN ? TCP_FLAG_SYN : TCP_FLAG_ACK | TCP_FLAG_PSH;
 	be16_store(l4 + 14, WINDOW);
-	t->l4_sum += sum(l4 + 12, 4);
+	t->l4_sum = checksum_add(l4 + 12, 4, t->l4_sum);
 }
 
 void
@@ -110,19 +79,19 @@ frame_maker_init(struct frame_maker *m, const struct frame_maker_ends *ends)
 	}
 }
 
-/* Writes what tells the flow: addresses and ports. Returns what they add to both sums. */
-static uint64_t
+/* Writes what tells the flow: addresses and ports. Returns the address's part of both sums. */
+static uint32_t
 flow_store(const struct frame_maker *m, const struct frame_template *t, enum frame_kind kind,
 	   bool ipv6, uint32_t flow, uint8_t *out)
 {
-	uint8_t source[4], *l4 = out + t->l4_offset;
+	uint8_t *l4 = out + t->l4_offset;
 	const uint32_t low = flow & ((1u << FLOW_ADDRESS_BITS) - 1);
+	const uint32_t source = (ipv6 ? 0 : be32_load(source_ipv4)) + low;
 
-	be32_store(source, (ipv6 ? 0 : be32_load(source_ipv4)) + low);
-	memcpy(out + t->l3_offset + (ipv6 ? 20 : 12), source, 4);
+	be32_store(out + t->l3_offset + (ipv6 ? 20 : 12), source);
 	be16_store(l4, (uint16_t)(source_ports[kind] + (flow >> FLOW_ADDRESS_BITS) % 16384));
 	be16_store(l4 + 2, (uint16_t)(m->port_first + flow % m->ports));
-	return sum(source, 4);
+	return (source >> 16) + (source & 0xffff);
 }
 
 uint16_t
@@ -137,7 +106,7 @@ frame_maker_write(const struct frame_maker *m, enum frame_kind kind, bool ipv6, 
 	const uint16_t l4_bytes = (uint16_t)(l3_bytes - (t->l4_offset - t->l3_offset));
 	uint8_t *l3 = out + t->l3_offset, *l4 = out + t->l4_offset;
 	const uint64_t mark[2] = { number, arrival };
-	uint64_t flow_sum, l4_sum = t->l4_sum + sum_word(l4_bytes);
+	uint32_t flow_sum, l4_sum;
 
 	memcpy(out, t->data, sizeof(t->data));
 	if (total > sizeof(t->data))
@@ -147,25 +116,23 @@ frame_maker_write(const struct frame_maker *m, enum frame_kind kind, bool ipv6, 
 		be16_store(l3 + 4, l4_bytes);
 	} else {
 		be16_store(l3 + 2, l3_bytes);
-		const uint16_t check = fold(t->l3_sum + flow_sum + sum_word(l3_bytes));
-
-		memcpy(l3 + 10, &check, sizeof(check));
+		be16_store(l3 + 10, checksum_fold(t->l3_sum + flow_sum + l3_bytes));
 	}
-	l4_sum += flow_sum + sum(l4, 4);
+	l4_sum = checksum_add(l4, 4, t->l4_sum + flow_sum + l4_bytes);
 	if (marked) {
 		memcpy(out + t->header_bytes, mark, sizeof(mark));
-		l4_sum += (number & 0xffffffff) + (number >> 32) + (arrival & 0xffffffff) +
-			  (arrival >> 32);
+		l4_sum = checksum_add((const uint8_t *)mark, sizeof(mark), l4_sum);
 	}
 	if (kind == FRAME_UDP) {
 		be16_store(l4 + 4, l4_bytes);
-		l4_sum += sum_word(l4_bytes);
+		l4_sum += l4_bytes;
 	}
-	uint16_t check = fold(l4_sum);
+	const uint16_t check = checksum_fold(l4_sum);
 
 	/* RFC 768: a sum of zero is sent as all ones. */
-	if (kind == FRAME_UDP && check == 0)
-		check = 0xffff;
-	memcpy(l4 + (kind == FRAME_UDP ? 6 : 16), &check, sizeof(check));
+	if (kind == FRAME_UDP)
+		be16_store(l4 + 6, check == 0 ? UINT16_MAX : check);
+	else
+		be16_store(l4 + 16, check);
 	return total;
 }

@@ -18,7 +18,7 @@ struct frame_template {
 	uint16_t header_bytes; /* of data: up to the mark, or all of a SYN */
 	uint16_t bytes_min;    /* of a frame with the mark */
 	uint16_t l3_offset, l4_offset;
-	uint64_t l3_sum, l4_sum; /* of all that is the same in each frame */
+	uint32_t l3_sum, l4_sum; /* checksum_add() of all that is the same in each frame */
 };
 
 struct frame_maker {

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,20 @@ class Daemon:
         sound(status, output)
         assert status == 0, (status, output)
         assert "not conserved" not in output and "conserved" in output, output
+
+
+class Console:
+    """One lasting connection to control.sock: a berthctl per question disturbs what is timed."""
+
+    def __init__(self, daemon):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(DEADLINE_S)
+        self.socket.connect(daemon.control_socket)
+        self.answers = self.socket.makefile("r")
+
+    def ask(self, command, **members):
+        self.socket.sendall(json.dumps({"command": command, **members}).encode() + b"\n")
+        return json.loads(self.answers.readline())
 
 
 class Application:
